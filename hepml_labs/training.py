@@ -174,17 +174,22 @@ def fit(
     if patience is not None and validation is None:
         raise ValueError("patience: early stopping needs a validation set")
 
+    # on one device in full precision there is nothing for Fabric to wrap, and its wrappers cost a fifth of a small step
+    bare = fabric is None and precision == "32-true"
     if fabric is None:
         accelerator = "cuda" if torch.cuda.is_available() else "cpu"
         fabric = Fabric(accelerator=accelerator, devices=1, precision=precision)
     elif batch_size % fabric.world_size:
         raise ValueError(f"batch_size: {batch_size} is not a multiple of the {fabric.world_size} devices")
+    model.to(fabric.device)
     if optimizer is None:
-        optimizer = torch.optim.AdamW(model.parameters(), lr=learning_rate, weight_decay=weight_decay)
+        optimizer = torch.optim.AdamW(model.parameters(), lr=learning_rate, weight_decay=weight_decay, fused=True)
     else:
         optimizer = optimizer(model.parameters())
     base_rates = [group["lr"] for group in optimizer.param_groups]
-    wrapped, optimizer = fabric.setup(model, optimizer)
+    wrapped = model
+    if not bare:
+        wrapped, optimizer = fabric.setup(model, optimizer)
     train = [fabric.to_device(tensor) for tensor in train]
     validation = validation and [fabric.to_device(tensor) for tensor in validation]
 
@@ -228,8 +233,13 @@ def fit(
                 first = step * batch_size + fabric.global_rank * share
                 value = loss(wrapped, *[tensor[first : first + share] for tensor in shuffled])
                 optimizer.zero_grad()
-                fabric.backward(value)
-                if gradient_clip is not None:
+                if bare:
+                    value.backward()
+                else:
+                    fabric.backward(value)
+                if gradient_clip is not None and bare:
+                    torch.nn.utils.clip_grad_norm_(model.parameters(), gradient_clip)
+                elif gradient_clip is not None:
                     fabric.clip_gradients(wrapped, optimizer, max_norm=gradient_clip)
                 optimizer.step()
                 total = total + value.detach()

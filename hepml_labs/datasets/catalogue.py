@@ -126,7 +126,7 @@ def _gluons(outgoing, sizes, seed):
         sizes=sizes,
         seed=seed,
         generator="hepml_labs.physics: RAMBO phase space, Berends-Giele currents, colour basis of Del Duca et al.",
-        citation=("kleiss1986rambo", "berends1988recursive", "delduca2000color"),
+        citation=("kleiss1986rambo", "berends1988recursive", "delduca1999color"),
     )
 
 
@@ -143,7 +143,7 @@ _CLUSTERS = Entry(
     sizes={"train": 60_000, "validation": 15_000, "test": 25_000},
     seed=50,
     generator="hepml_labs.physics.clusters: parametrised shower profiles, sampling, noise and zero suppression",
-    citation=("grindhammer1990fast", "wigmans2017calorimetry"),
+    citation=("bock1981showers", "groom2007energy", "grindhammer2000showers"),
 )
 
 _ENTRIES = (

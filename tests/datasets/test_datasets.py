@@ -15,6 +15,14 @@ from hepml_labs.datasets.cli import checksums, damaged, main
 NAMES = sorted(CATALOGUE)
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_citations_are_in_the_bibliography(name):
+    bibliography = (paths.book() / "references.bib").read_text()
+    assert CATALOGUE[name].citation
+    for key in CATALOGUE[name].citation:
+        assert f"{{{key}," in bibliography
+
+
 @pytest.fixture
 def home(tmp_path, monkeypatch):
     monkeypatch.setenv("HEPML_HOME", str(tmp_path))

@@ -1,0 +1,158 @@
+"""The built pages: nothing from the network, nothing missing, math and sliders that work. Run after `hepml book`."""
+
+import json
+import re
+import shutil
+import subprocess
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote
+
+import nbformat
+import pytest
+
+from hepml_labs import book_build, book_pages
+
+ROOT = book_build.ROOT
+HTML = ROOT / "_build" / "html"
+BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+NAMES = book_pages.toc_files((ROOT / "_toc.yml").read_text())
+
+pytestmark = pytest.mark.skipif(not HTML.is_dir(), reason="the book has not been built: run `hepml book` first")
+
+#: Elements whose content the browser fetches, with the attribute that says from where.
+FETCHED = {
+    "script": "src",
+    "img": "src",
+    "iframe": "src",
+    "source": "src",
+    "video": "src",
+    "embed": "src",
+    "link": "href",
+}
+FETCHED_LINKS = {"stylesheet", "preload", "prefetch", "icon", "manifest", "modulepreload"}
+
+
+class Resources(HTMLParser):
+    """Collect what a page makes the browser fetch, and the images without a text alternative."""
+
+    def __init__(self):
+        super().__init__()
+        self.fetched, self.silent_images, self.solutions = [], 0, 0
+
+    def handle_starttag(self, tag, attributes):
+        """Look at one element."""
+        values = dict(attributes)
+        address = values.get(FETCHED.get(tag, ""))
+        if address and (tag != "link" or set((values.get("rel") or "").split()) & FETCHED_LINKS):
+            self.fetched.append(address)
+        self.fetched += re.findall(r"url\(['\"]?(https?:[^)'\"]+)", values.get("style") or "")
+        self.silent_images += tag == "img" and not (values.get("alt") or "").strip()
+        self.solutions += tag == "details" and "hepml-solution" in (values.get("class") or "")
+
+
+def read(path):
+    resources = Resources()
+    resources.feed(path.read_text(encoding="utf-8"))
+    return resources
+
+
+@pytest.fixture(scope="module")
+def pages():
+    return {path: read(path) for path in HTML.rglob("*.html") if "_static" not in path.parts}
+
+
+def test_every_page_of_the_table_of_contents_was_built():
+    assert [name for name in NAMES if not (HTML / f"{name}.html").is_file()] == []
+
+
+def test_no_page_fetches_anything_from_the_network(pages):
+    outside = {
+        (path.name, address)
+        for path, page in pages.items()
+        for address in page.fetched
+        if re.match(r"(https?:)?//", address)
+    }
+    assert not outside
+
+
+def test_everything_a_page_fetches_is_there(pages):
+    missing = set()
+    for path, page in pages.items():
+        for address in page.fetched:
+            if not address.startswith(("data:", "http:", "https:", "//")):
+                file = unquote(re.sub(r"[?#].*", "", address))
+                if not (path.parent / file).exists():
+                    missing.add((path.name, address))
+    assert not missing
+
+
+def test_style_sheets_import_nothing_from_the_network():
+    sheets = {sheet.name: sheet.read_text(encoding="utf-8") for sheet in HTML.rglob("*.css")}
+    pattern = re.compile(r"(@import[^;]*|url\(\s*['\"]?)https?://")
+    assert [name for name, text in sheets.items() if pattern.search(re.sub(r"/\*.*?\*/", "", text, flags=re.S))] == []
+
+
+def test_every_image_has_a_text_alternative(pages):
+    assert {path.name: page.silent_images for path, page in pages.items() if page.silent_images} == {}
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name.startswith("notebooks/")])
+def test_solutions_stand_behind_a_click(name, pages):
+    lab = nbformat.read(ROOT / f"{name}.ipynb", as_version=4)
+    solutions = sum("### BEGIN SOLUTION" in cell.source for cell in lab.cells if cell.cell_type == "code")
+    page = HTML / f"{name}.html"
+    assert pages[page].solutions == solutions > 0
+    assert "BEGIN SOLUTION" not in page.read_text(encoding="utf-8")
+
+
+PROBE = """<script>
+window.addEventListener('load', () => MathJax.startup.promise.then(() => {
+  const moved = [...document.querySelectorAll('figure.hepml-explore')].map(figure => {
+    const slider = figure.querySelector('input[type=range]');
+    slider.value = slider.max;
+    slider.dispatchEvent(new Event('input'));
+    const shown = [...figure.querySelectorAll('img')].map(image => getComputedStyle(image).display !== 'none');
+    return shown.filter(Boolean).length === 1 && shown[shown.length - 1];
+  });
+  document.title = 'PROBE ' + JSON.stringify({
+    formulas: document.querySelectorAll('mjx-container').length,
+    errors: document.querySelectorAll('mjx-merror, [data-mjx-error]').length,
+    sliders: moved.length, moved: moved.filter(Boolean).length,
+    quizzes: document.querySelectorAll('.Quiz').length,
+  });
+}));
+</script>"""
+
+
+@pytest.mark.skipif(BROWSER is None, reason="no Chromium on this machine")
+@pytest.mark.parametrize("name", [name for name in NAMES if "/regression/" in name])
+def test_math_and_sliders_work_in_a_browser_without_a_network(name, tmp_path):
+    page = HTML / f"{name}.html"
+    text = page.read_text(encoding="utf-8")
+    if "MathJax" not in text:
+        pytest.skip("a page without formulas")
+    probe = page.with_name(f"probe-{page.name}")
+    probe.write_text(text.replace("</body>", PROBE + "</body>"), encoding="utf-8")
+    command = [
+        BROWSER,
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-background-networking",
+        "--no-first-run",
+    ]
+    command += ["--disable-component-update", "--disable-sync", "--host-resolver-rules=MAP * ~NOTFOUND"]
+    command += [f"--user-data-dir={tmp_path}", "--virtual-time-budget=20000", "--enable-logging=stderr", "--dump-dom"]
+    try:
+        done = subprocess.run([*command, Path(probe).as_uri()], capture_output=True, text=True, timeout=180)
+    finally:
+        probe.unlink()
+    found = re.search(r"<title>PROBE (\{.*?\})</title>", done.stdout)
+    assert found, done.stderr[-2000:]
+    counts = json.loads(found.group(1))
+    assert counts["formulas"] > 0 and counts["errors"] == 0, counts
+    assert counts["moved"] == counts["sliders"], counts
+    if name.startswith("notebooks/"):
+        assert counts["sliders"] >= 1 and counts["quizzes"] >= 1, counts
+    assert not [line for line in done.stderr.splitlines() if "CONSOLE" in line and "Uncaught" in line]

@@ -101,7 +101,8 @@ def quiz_html(questions):
         f"#{element} .correctButton{{animation:none;color:#fff;background:{_COLORS['--jq-correct-color']}}}"
         f"#{element} .incorrectButton{{animation:none;color:#fff;background:{_COLORS['--jq-incorrect-color']}}}"
         f"#{element} .Quiz code{{background:transparent;color:inherit;font-size:.95em}}"
-        f"#{element} .InpLabel{{color:inherit;font-size:1rem}} #{element} .Input-text{{color:#111;border:1px solid #777}}"
+        f"#{element} .InpLabel{{color:inherit;font-size:1rem}}"
+        f"#{element} .Input-text{{color:#111;border:1px solid #777}}"
     )
     container = render_div(element, False, True, False, len(questions), 720, 8, "left")
     container = container.replace("<div ", '<div aria-live="polite" ', 1)  # feedback is read aloud

@@ -177,7 +177,7 @@ def test_noise_has_the_stated_width():
 def test_cluster_grows_through_connected_cells_only():
     cells = np.zeros((3, 2, 7, 7))
     cells[0, 0, 1, 1:5] = 4.5, 2.5, 2.5, 1.0  # a seed and two connected cells; the fourth joins as rim
-    cells[0, 1, 6, 6] = 3.0  # stands out, but is not connected
+    cells[0, 1, 6, 6] = 4.2  # could be a seed, but another is larger and it is not connected
     cells[1, 0, 3, 3] = 3.9  # no seed
     cells[2, 0, 3, 3], cells[2, 1, 3, 3] = 5.0, -2.5  # downward fluctuations count as well: |significance|
     cluster = find_cluster(cells)

@@ -114,6 +114,16 @@ def test_values_in_tiny_units_are_compared_all_the_same():
     assert judge(exercise, lambda x: 0 * x).kind == "values"
 
 
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_infinity_and_nan_that_belong_there_are_asked_for():
+    exercise = Exercise("toy.pole", lambda x: np.log(x - x.min()), vectors)
+    assert judge(exercise, lambda x: np.log(x - np.min(x))).kind == "correct"
+    assert judge(exercise, lambda x: np.log(np.maximum(x - x.min(), 1e-9))).kind == "values"
+    assert judge(exercise, lambda x: np.nan_to_num(np.log(x - x.min()), neginf=np.inf)).kind == "values"
+    exercise = Exercise("toy.root", np.sqrt, vectors)
+    assert judge(exercise, lambda x: np.sqrt(np.abs(x))).kind == "values"
+
+
 def test_changing_the_arguments_is_rejected_and_harmless():
     def in_place(x):
         x -= 0.3

@@ -1,0 +1,1 @@
+"""Regression: from a fit to a loss, amplitudes, uncertainties and calibration."""

@@ -1,0 +1,199 @@
+"""Variational Bayesian networks: a distribution over networks instead of one network."""
+
+import math
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from hepml_labs.regression.losses import gaussian_nll
+from hepml_labs.regression.predictive import gaussian_kl, total_variance
+from hepml_labs.validation import check_array, check_between, check_count
+
+__all__ = ["BayesianLinear", "BayesianMLP", "elbo_loss"]
+
+
+class BayesianLinear(nn.Module):
+    """A linear layer whose weights and biases follow independent Gaussians (mean-field posterior).
+
+    In training mode the layer draws its outputs and not its weights: for Gaussian weights the outputs are Gaussian,
+    and drawing them separately for each sample has the same mean gradient with less variance (local
+    reparametrisation; Kingma, Salimans and Welling, arXiv:1506.02557, equation 6). In evaluation mode one call
+    draws one set of weights for all samples: one call is one network out of the posterior.
+
+    Parameters
+    ----------
+    inputs, outputs : int
+        Numbers of features.
+    prior_sigma : float
+        Width of the Gaussian prior of every weight and bias.
+    initial_sigma : float
+        Width of the posterior before training.
+
+    Raises
+    ------
+    ValueError
+        If a size or a width is not positive.
+
+    Examples
+    --------
+    >>> layer = BayesianLinear(3, 2)
+    >>> layer(torch.zeros(10, 3)).shape
+    torch.Size([10, 2])
+    """
+
+    def __init__(self, inputs, outputs, prior_sigma=1.0, initial_sigma=0.01):
+        super().__init__()
+        check_count("inputs", inputs)
+        check_count("outputs", outputs)
+        check_between("prior_sigma", prior_sigma, 0, math.inf)
+        check_between("initial_sigma", initial_sigma, 0, math.inf)
+        start = nn.Linear(inputs, outputs)
+        self.prior_sigma = prior_sigma
+        self.weight_mean = nn.Parameter(start.weight.detach().clone())
+        self.bias_mean = nn.Parameter(start.bias.detach().clone())
+        log_sigma = math.log(initial_sigma)
+        self.weight_log_sigma = nn.Parameter(torch.full_like(self.weight_mean, log_sigma))
+        self.bias_log_sigma = nn.Parameter(torch.full_like(self.bias_mean, log_sigma))
+
+    def forward(self, x):
+        """Map (..., inputs) to (..., outputs), with fresh random numbers in each call."""
+        weight_sigma, bias_sigma = self.weight_log_sigma.exp(), self.bias_log_sigma.exp()
+        if self.training:
+            mean = functional.linear(x, self.weight_mean, self.bias_mean)
+            variance = functional.linear(x**2, weight_sigma**2, bias_sigma**2)
+            return mean + variance.sqrt() * torch.randn_like(mean)
+        weight = self.weight_mean + weight_sigma * torch.randn_like(self.weight_mean)
+        bias = self.bias_mean + bias_sigma * torch.randn_like(self.bias_mean)
+        return functional.linear(x, weight, bias)
+
+    def kl(self):
+        """Return KL(posterior || prior) of this layer, a scalar tensor in nats."""
+        return gaussian_kl(self.weight_mean, self.weight_log_sigma, self.prior_sigma) + gaussian_kl(
+            self.bias_mean, self.bias_log_sigma, self.prior_sigma
+        )
+
+
+class BayesianMLP(nn.Module):
+    """A Bayesian network for regression: mean and log sigma of the target, with a posterior over all weights.
+
+    Parameters
+    ----------
+    inputs : int
+        Number of input features.
+    hidden : tuple of int
+        Widths of the hidden layers.
+    activation : class
+        Activation between the layers.
+    prior_sigma : float
+        Width of the Gaussian prior of the weights.
+    initial_sigma : float
+        Width of the posterior before training.
+
+    Raises
+    ------
+    ValueError
+        If a size or a width is not positive.
+
+    Notes
+    -----
+    For amplitudes: arXiv:2206.14831 and arXiv:2412.12069.
+
+    Examples
+    --------
+    >>> model = BayesianMLP(inputs=4, hidden=(16, 16))
+    >>> mean, sigma_syst, sigma_stat = model.predict_distribution(torch.zeros(10, 4), samples=5)
+    >>> mean.shape, bool((sigma_stat > 0).all())
+    (torch.Size([10]), True)
+    """
+
+    def __init__(self, inputs, hidden=(64, 64, 64), activation=nn.SiLU, prior_sigma=1.0, initial_sigma=0.01):
+        super().__init__()
+        widths = (inputs, *hidden, 2)
+        layers = []
+        for i in range(len(widths) - 1):
+            layers += [BayesianLinear(widths[i], widths[i + 1], prior_sigma, initial_sigma), activation()]
+        self.inputs = inputs
+        self.layers = nn.Sequential(*layers[:-1])
+
+    def forward(self, x):
+        """Map (n, inputs) to (n, 2): mean and log sigma of the target, for one draw of the weights."""
+        return self.layers(x)
+
+    def kl(self):
+        """Return KL(posterior || prior) of the whole network, a scalar tensor in nats."""
+        return sum(layer.kl() for layer in self.layers if isinstance(layer, BayesianLinear))
+
+    @torch.no_grad()
+    def predict_distribution(self, x, samples=30, seed=0):
+        """Mean, systematic and statistical uncertainty of the prediction.
+
+        Parameters
+        ----------
+        x : tensor of shape (n, inputs)
+            Inputs.
+        samples : int
+            Networks drawn from the posterior, at least 2.
+        seed : int
+            Fixes the draws.
+
+        Returns
+        -------
+        mean, sigma_syst, sigma_stat : tensor of shape (n,)
+            See :func:`hepml_labs.regression.predictive.total_variance`.
+
+        Raises
+        ------
+        ValueError
+            If `x` has the wrong shape or is not finite, or `samples` is below 2.
+        """
+        check_array("x", x, ("n", self.inputs))
+        check_count("samples", samples, minimum=2)
+        was_training = self.training
+        self.eval()
+        devices = [x.device] if x.is_cuda else []
+        with torch.random.fork_rng(devices=devices):
+            torch.manual_seed(seed)
+            outputs = torch.stack([self(x) for _ in range(samples)])
+        self.train(was_training)
+        return total_variance(outputs[..., 0], outputs[..., 1].exp())
+
+
+def elbo_loss(model, x, target, train_size):
+    """Negative evidence lower bound per training point: Gaussian negative log-likelihood + KL / train_size.
+
+    Parameters
+    ----------
+    model : BayesianMLP
+        Any module with outputs (n, 2) and a method ``kl()``.
+    x : tensor of shape (n, inputs)
+        Batch of inputs.
+    target : tensor of shape (n,)
+        Targets.
+    train_size : int
+        Points in the whole training set. The likelihood of the set is train_size times the batch mean, the prior
+        counts once: without this factor the posterior does not shrink as data are added.
+
+    Returns
+    -------
+    tensor
+        Scalar.
+
+    Raises
+    ------
+    ValueError
+        If `train_size` is not positive.
+
+    Notes
+    -----
+    Blundell et al., arXiv:1505.05424, equation 1; Plehn et al., arXiv:2211.01421, section on Bayesian networks.
+
+    Examples
+    --------
+    >>> loss = elbo_loss(BayesianMLP(inputs=2), torch.zeros(8, 2), torch.zeros(8), train_size=1000)
+    >>> loss.ndim
+    0
+    """
+    check_count("train_size", train_size)
+    mean, log_sigma = model(x).unbind(dim=-1)
+    return gaussian_nll(mean, log_sigma, target) + model.kl() / train_size

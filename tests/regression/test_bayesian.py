@@ -1,0 +1,152 @@
+import math
+
+import pytest
+import torch
+from torch import nn
+from torch.distributions import Normal, kl_divergence
+
+from hepml_labs.regression.bayesian import BayesianLinear, BayesianMLP, elbo_loss
+from hepml_labs.regression.losses import gaussian_nll
+from hepml_labs.regression.predictive import gaussian_kl
+
+
+def test_kl_agrees_with_torch_distributions():
+    generator = torch.Generator().manual_seed(1)
+    mean, log_sigma = torch.randn(2, 7, 3, generator=generator, dtype=torch.float64)
+    for width in (0.3, 1.0, 2.5):
+        expected = kl_divergence(Normal(mean, log_sigma.exp()), Normal(0.0, width)).sum()
+        torch.testing.assert_close(gaussian_kl(mean, log_sigma, width), expected.double())
+
+
+def test_local_reparametrisation_has_the_moments_of_drawn_weights():
+    """Both modes of a layer must give outputs with the same mean and variance, and the closed-form ones."""
+    torch.manual_seed(2)
+    layer = BayesianLinear(4, 3, initial_sigma=0.3).double()
+    x = torch.randn(2, 4, dtype=torch.float64)
+    mean = x @ layer.weight_mean.T + layer.bias_mean
+    variance = x**2 @ torch.exp(2 * layer.weight_log_sigma).T + torch.exp(2 * layer.bias_log_sigma)
+    trained = layer(x.repeat(20_000, 1)).reshape(20_000, 2, 3)
+    layer.eval()
+    drawn = torch.stack([layer(x) for _ in range(20_000)])
+    for outputs in (trained, drawn):
+        # five standard errors of a mean and of a variance
+        assert ((outputs.mean(0) - mean).abs() < 5 * (variance / 20_000).sqrt()).all()
+        assert ((outputs.var(0) / variance - 1).abs() < 5 * math.sqrt(2 / 20_000)).all()
+
+
+def test_training_draws_points_apart_and_evaluation_draws_one_function():
+    torch.manual_seed(3)
+    layer = BayesianLinear(2, 1, initial_sigma=0.5)
+    x = torch.ones(50, 2)
+    assert layer(x).std() > 0.1
+    assert layer.eval()(x).std() < 1e-6
+
+
+class _Line(BayesianMLP):
+    """Bayesian linear model with known noise, whose mean-field posterior is known in closed form."""
+
+    def __init__(self, inputs, sigma, prior_sigma):
+        super().__init__(inputs, hidden=(), prior_sigma=prior_sigma)
+        self.layers = nn.Sequential(BayesianLinear(inputs, 1, prior_sigma))
+        self.log_sigma = math.log(sigma)
+
+    def forward(self, x):
+        mean = self.layers(x)
+        return torch.cat([mean, torch.full_like(mean, self.log_sigma)], dim=1)
+
+
+def test_bayesian_linear_regression_reaches_the_known_mean_field_optimum():
+    """The optimum has the exact posterior mean, and variances 1 / diag(precision) (Bishop, PRML 10.1.2)."""
+    generator = torch.Generator().manual_seed(4)
+    n, sigma, prior_sigma = 40, 0.5, 0.8
+    x = torch.randn(n, 2, generator=generator, dtype=torch.float64) + 0.5
+    target = x @ torch.tensor([1.0, -2.0]).double() + 0.3 + sigma * torch.randn(n, generator=generator).double()
+    design = torch.cat([x, torch.ones(n, 1)], dim=1)
+    precision = design.T @ design / sigma**2 + torch.eye(3) / prior_sigma**2
+    mean = torch.linalg.solve(precision, design.T @ target / sigma**2)
+
+    torch.manual_seed(5)
+    model = _Line(2, sigma, prior_sigma).double()
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.03)
+    averaged = torch.zeros(2, 3, dtype=torch.float64)
+    for step in range(2400):
+        for group in optimizer.param_groups:
+            group["lr"] = 0.03 / (1 + step / 100)
+        # 4 copies of the data: less noise from the drawn outputs, the same expectation
+        loss = elbo_loss(model, x.repeat(4, 1), target.repeat(4), train_size=n)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        layer = model.layers[0]
+        if step >= 1200:
+            means = torch.cat([layer.weight_mean[0], layer.bias_mean]).detach()
+            sigmas = torch.cat([layer.weight_log_sigma[0], layer.bias_log_sigma]).detach().exp()
+            averaged += torch.stack([means, sigmas]) / 1200
+    torch.testing.assert_close(averaged[0], mean, atol=0.01, rtol=0)
+    torch.testing.assert_close(averaged[1], precision.diagonal() ** -0.5, atol=0, rtol=0.03)
+
+
+def test_loss_is_likelihood_plus_kl_over_train_size():
+    torch.manual_seed(6)
+    model = BayesianMLP(3, hidden=(8,), initial_sigma=1e-8)
+    x, target = torch.randn(10, 3), torch.randn(10)
+    mean, log_sigma = model(x).unbind(-1)
+    likelihood = gaussian_nll(mean, log_sigma, target)
+    parts = [layer for layer in model.layers if isinstance(layer, BayesianLinear)]
+    kl = sum(
+        gaussian_kl(layer.weight_mean, layer.weight_log_sigma) + gaussian_kl(layer.bias_mean, layer.bias_log_sigma)
+        for layer in parts
+    )
+    torch.testing.assert_close(elbo_loss(model, x, target, 50), likelihood + kl / 50, rtol=1e-4, atol=1e-4)
+
+
+def test_prediction_splits_the_variance_and_repeats_with_the_seed():
+    torch.manual_seed(7)
+    model = BayesianMLP(3, hidden=(8, 8), initial_sigma=0.2)
+    x = torch.randn(6, 3)
+    state = torch.random.get_rng_state()
+    first = model.predict_distribution(x, samples=20, seed=1)
+    assert torch.equal(torch.random.get_rng_state(), state), "the caller's random numbers must not move"
+    assert model.training
+    for one, again in zip(first, model.predict_distribution(x, samples=20, seed=1), strict=True):
+        assert torch.equal(one, again)
+    assert not torch.equal(first[0], model.predict_distribution(x, samples=20, seed=2)[0])
+    assert (first[1] > 0).all() and (first[2] > 0).all()
+
+
+def test_gradients_reach_every_parameter_and_types_are_kept():
+    model = BayesianMLP(3, hidden=(8, 8)).double()
+    loss = elbo_loss(model, torch.randn(5, 3).double(), torch.randn(5).double(), 100)
+    loss.backward()
+    assert loss.dtype == torch.float64
+    assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in model.parameters())
+
+
+def test_runs_on_the_meta_device():
+    model = BayesianMLP(3, hidden=(8,)).to("meta")
+    loss = elbo_loss(model, torch.zeros(5, 3, device="meta"), torch.zeros(5, device="meta"), 100)
+    assert loss.device.type == "meta"
+    assert model.eval()(torch.zeros(5, 3, device="meta")).shape == (5, 2)
+
+
+@pytest.mark.parametrize(
+    ("name", "call"),
+    [
+        ("inputs", lambda: BayesianLinear(0, 2)),
+        ("outputs", lambda: BayesianLinear(2, -1)),
+        ("prior_sigma", lambda: BayesianLinear(2, 2, prior_sigma=0.0)),
+        ("initial_sigma", lambda: BayesianLinear(2, 2, initial_sigma=-1.0)),
+        ("prior_sigma", lambda: gaussian_kl(torch.zeros(2), torch.zeros(2), prior_sigma=-1.0)),
+        ("log_sigma", lambda: gaussian_kl(torch.zeros(2), torch.zeros(3))),
+        ("train_size", lambda: elbo_loss(BayesianMLP(2), torch.zeros(4, 2), torch.zeros(4), 0)),
+        ("target", lambda: elbo_loss(BayesianMLP(2), torch.zeros(4, 2), torch.zeros(4, 1), 10)),
+        ("x", lambda: BayesianMLP(2).predict_distribution(torch.zeros(4, 3))),
+        ("x", lambda: BayesianMLP(2).predict_distribution(torch.full((4, 2), torch.nan))),
+        ("x", lambda: BayesianMLP(2).predict_distribution(torch.zeros(0, 2))),
+        ("x", lambda: BayesianMLP(2).predict_distribution(torch.zeros(4, 2, dtype=torch.int64))),
+        ("samples", lambda: BayesianMLP(2).predict_distribution(torch.zeros(4, 2), samples=1)),
+    ],
+)
+def test_bad_input_is_named(name, call):
+    with pytest.raises(ValueError, match=name):
+        call()

@@ -38,6 +38,9 @@ class Dataset:
             raise KeyError(f"{name!r} is not a column of {self.card['name']}, which has {list(self._columns)}")
         return self._columns[name]
 
+    def __contains__(self, name):
+        return name in self._columns
+
     def __len__(self):
         """Number of samples (rows)."""
         return len(next(iter(self._columns.values())))

@@ -216,20 +216,25 @@ def _incidence(particles):
 
 
 class InvariantSets(nn.Module):
-    r"""Deep sets on invariants: the same value for every Lorentz frame and every order of the gluons.
+    r"""Deep sets on invariants: the same value in every Lorentz frame and for every order of the gluons.
 
-    .. math:: f = F\Big(\sum_i \rho\Big(\sum_{j \neq i} \phi(x_{ij}, c_{ij})\Big)\Big),
+    From the invariants :math:`x_{ij}` of the pairs, and the sign :math:`c_{ij} = \pm 1` that crossing gives them,
 
-    a deep set (Zaheer et al., arXiv:1703.06114) of gluons, each of which is a deep set of its pairs; :math:`x_{ij}` is
-    the invariant of a pair, :math:`c_{ij} = \pm 1` the sign that crossing gives it. All gluons, incoming
-    and outgoing, go through the same networks.
+    .. math::
+        e_{ij} = \phi(x_{ij}, c_{ij}), \qquad v_i = \sum_{j \neq i} e_{ij}, \qquad
+        e'_{ij} = e_{ij} + \chi(e_{ij} + \psi(v_i) + \psi(v_j)), \\
+        f = F\Big(\sum_i \rho\Big(\sum_{j \neq i} e'_{ij}\Big)\Big) .
+
+    Sums over sets (Zaheer et al., arXiv:1703.06114), of partners and of gluons, make each step independent of the
+    order. The middle step tells a pair what its two gluons do elsewhere: propagators come in chains,
+    1/(s_12 s_23 ...). All gluons, incoming and outgoing, share the networks.
 
     Parameters
     ----------
     particles : int
         Gluons, incoming and outgoing; the first two are incoming.
     hidden : int
-        Width of all layers.
+        Width of the layers.
 
     Raises
     ------
@@ -247,7 +252,7 @@ class InvariantSets(nn.Module):
     torch.Size([5, 1])
     """
 
-    def __init__(self, particles, hidden=32):
+    def __init__(self, particles, hidden=16):
         super().__init__()
         check_count("particles", particles, minimum=3)
         check_count("hidden", hidden)
@@ -255,18 +260,25 @@ class InvariantSets(nn.Module):
         first, second = torch.triu_indices(particles, particles, offset=1)
         crossing = torch.where((first < 2) & (second >= 2), -1.0, 1.0)
         self.register_buffer("crossing", crossing[:, None])
-        # Means over partners and gluons instead of sums: the same functions, better scaled for the optimiser.
+        # Sums over the root of their length: the same functions as plain sums, better scaled for the optimiser.
         self.register_buffer("incidence", _incidence(particles) / (particles - 1) ** 0.5)
         self.phi = nn.Sequential(nn.Linear(2, hidden), nn.SiLU(), nn.Linear(hidden, hidden))
+        self.psi = nn.Sequential(nn.SiLU(), nn.Linear(hidden, hidden))
+        self.chi = nn.Sequential(nn.SiLU(), nn.Linear(hidden, hidden))
         self.rho = nn.Sequential(nn.SiLU(), nn.Linear(hidden, hidden), nn.SiLU(), nn.Linear(hidden, hidden))
         self.f = nn.Sequential(nn.SiLU(), nn.Linear(hidden, 2 * hidden), nn.SiLU(), nn.Linear(2 * hidden, 1))
 
     def forward(self, x):
         """Map features of pairs ``(n, pairs)`` to ``(n, 1)``."""
-        pairs = len(self.crossing)
-        check_array("x", x, ("n", pairs), finite=False)
-        # Pairs first and events second: the sum over partners is then one matrix product.
-        each_pair = torch.stack([x.T, self.crossing.expand(pairs, len(x))], dim=-1)
-        each_gluon = self.incidence @ self.phi(each_pair).reshape(pairs, -1)
-        event = self.rho(each_gluon.reshape(self.particles, len(x), -1)).sum(0) / self.particles**0.5
+        check_array("x", x, ("n", len(self.crossing)), finite=False)
+        # Pairs first and events second: a sum over partners is then one matrix product.
+        pairs = self.phi(torch.stack([x.T, self.crossing.expand_as(x.T)], dim=-1))
+        gluons = self.psi(_mix(self.incidence, pairs))
+        pairs = pairs + self.chi(pairs + _mix(self.incidence.T, gluons))
+        event = self.rho(_mix(self.incidence, pairs)).sum(0) / self.particles**0.5
         return self.f(event)
+
+
+def _mix(matrix, features):
+    """Multiply a matrix (a, b) into features (b, events, f)."""
+    return (matrix @ features.flatten(1)).reshape(len(matrix), *features.shape[1:])

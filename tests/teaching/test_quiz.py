@@ -42,6 +42,7 @@ def questions():
         {
             "question": r"Is $\sigma^2 < 1$ in `a < b`?",
             "type": "multiple_choice",
+            "code": "print('</script>')",
             "answers": [
                 {"answer": "yes </script>", "correct": True, "feedback": r"As $\frac{1}{2}$."},
                 {"answer": "no", "correct": False, "feedback": "Look again."},

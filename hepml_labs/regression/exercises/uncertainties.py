@@ -163,8 +163,8 @@ EXERCISES = [
                 _split_with(stat=lambda means, sigmas: sigmas.std(0)),
             ),
             Mistake(
-                "Divided by sqrt(networks) the spread is the error of the average over networks. What one network drawn "
-                "from the posterior can be off by is the spread itself.",
+                "Divided by sqrt(networks) the spread is the error of the average over networks. What one network "
+                "drawn from the posterior can be off by is the spread itself.",
                 _split_with(stat=lambda means, sigmas: means.std(0) / math.sqrt(len(means))),
             ),
             Mistake(
@@ -176,7 +176,7 @@ EXERCISES = [
                 lambda means, sigmas: (means.mean(0), (sigmas**2).mean(0), means.var(0)),
             ),
             Mistake("You average over the points. The networks are along the first axis.", _split_with(dim=1)),
-        ),  # fmt: skip
+        ),
         hints=(
             "Three numbers for each point, all taken over the networks (axis 0).",
             "Law of total variance: the mean of the variances, and the variance of the means.",

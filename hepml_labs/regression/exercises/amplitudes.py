@@ -138,8 +138,8 @@ EXERCISES = [
         points=2,
         mistakes=(
             Mistake(
-                "The values are right but for the sign: crossing turns p into -p for the incoming gluons 0 and 1, so pairs "
-                "of one incoming and one outgoing gluon are negative.",
+                "The values are right but for the sign: crossing turns p into -p for the incoming gluons 0 and 1, so "
+                "pairs of one incoming and one outgoing gluon are negative.",
                 _upper,
             ),
             Mistake("The factor 2 is missing: s_ij = 2 p_i.p_j.", lambda p: pairwise_invariants(p) / 2),
@@ -155,8 +155,8 @@ EXERCISES = [
         ),
         hints=(
             "Flip the sign of the incoming momenta, multiply out all pairs with the metric, keep each pair once.",
-            "first, second = torch.triu_indices(particles, particles, offset=1) lists the pairs; momenta[:, first] are the "
-            "first members of all pairs.",
+            "first, second = torch.triu_indices(particles, particles, offset=1) lists the pairs; momenta[:, first] are "
+            "the first members of all pairs.",
             "2 * minkowski_product(crossed[:, first], crossed[:, second]), where crossed is a copy of momenta with "
             "crossed[:, :2] = -momenta[:, :2].",
         ),
@@ -183,7 +183,7 @@ EXERCISES = [
         ),
         hints=(
             "Start from zeros of shape (n, particles, features) and add each pair to both of its gluons.",
-            "first, second = torch.triu_indices(particles, particles, offset=1) says which two gluons pair number k joins.",
+            "first, second = torch.triu_indices(particles, particles, offset=1) says which gluons pair number k joins.",
             "total = torch.zeros(len(pairs), particles, pairs.shape[-1]).to(pairs); then "
             "total.index_add(1, first, pairs).index_add(1, second, pairs).",
         ),
@@ -195,7 +195,7 @@ EXERCISES = [
         points=2,
         mistakes=(
             Mistake(
-                "The outgoing gluons are right. The incoming ones are identical gluons too: exchange them where needed.",
+                "The outgoing gluons are right. The incoming ones are identical too: exchange them where needed.",
                 _sorted_by(_energy),
             ),
             Mistake(
@@ -215,9 +215,10 @@ EXERCISES = [
         ),
         hints=(
             "The energy in the centre-of-mass frame is p.(p_1 + p_2) / sqrt(s): an invariant that you can sort by.",
-            "order = energy.argsort(dim=1, descending=True), and outgoing.gather(1, order[..., None].expand_as(outgoing)).",
-            "Then compare minkowski_product(incoming, outgoing[:, :1]) for the two incoming gluons, and use torch.where "
-            "between incoming and incoming.flip(1).",
+            "order = energy.argsort(dim=1, descending=True), then "
+            "outgoing.gather(1, order[..., None].expand_as(outgoing)).",
+            "Then compare minkowski_product(incoming, outgoing[:, :1]) for the two incoming gluons, and use "
+            "torch.where between incoming and incoming.flip(1).",
         ),
     ),
 ]

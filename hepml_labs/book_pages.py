@@ -127,8 +127,8 @@ def lab_table(labs):
     links = {name.rpartition("/")[2].removesuffix(".ipynb"): row["link"] for name, row in zip(labs, rows, strict=True)}
     for row in rows:
         needs = "; ".join(links.get(need, need) for need in row["prerequisites"])
-        seconds = "not yet run" if row["seconds"] is None else f"{row['seconds']:.0f} s"
-        minutes = f"{row['minutes']} min" if row["minutes"] else ""
+        seconds = "not yet run" if row["seconds"] is None else f"{row['seconds']:.0f}&nbsp;s"
+        minutes = f"{row['minutes']}&nbsp;min" if row["minutes"] else ""
         lines.append(
             f"| {row['link']} | {seconds} | {minutes} | {row['level']} | {row['exercises']} | {row['points']} "
             f"| {needs} |"
@@ -136,7 +136,7 @@ def lab_table(labs):
     seconds = sum(row["seconds"] or 0 for row in rows)
     minutes = sum(row["minutes"] or 0 for row in rows)
     exercises, points = (sum(row[key] for row in rows) for key in ("exercises", "points"))
-    lines.append(f"| **all** | {seconds:.0f} s | {minutes / 60:.1f} h | | {exercises} | {points} | |")
+    lines.append(f"| **all** | {seconds:.0f}&nbsp;s | {minutes / 60:.1f}&nbsp;h | | {exercises} | {points} | |")
     threads = os.environ.get("HEPML_THREADS", "1")
     lines += [
         "",

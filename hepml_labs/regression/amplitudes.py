@@ -267,6 +267,10 @@ class InvariantSets(nn.Module):
         self.chi = nn.Sequential(nn.SiLU(), nn.Linear(hidden, hidden))
         self.rho = nn.Sequential(nn.SiLU(), nn.Linear(hidden, hidden), nn.SiLU(), nn.Linear(hidden, hidden))
         self.f = nn.Sequential(nn.SiLU(), nn.Linear(hidden, 2 * hidden), nn.SiLU(), nn.Linear(2 * hidden, 1))
+        for layer in (module for module in self.modules() if isinstance(module, nn.Linear)):
+            # PyTorch's default shrinks the signal at each layer: after nine of them all events would look alike.
+            nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+            nn.init.zeros_(layer.bias)
 
     def forward(self, x):
         """Map features of pairs ``(n, pairs)`` to ``(n, 1)``."""

@@ -50,6 +50,9 @@ class History:
     steps: int = 0
     best_epoch: int | None = None
 
+    def __repr__(self):
+        return f"History({_summary(self, '')})" if self.train_loss else "History()"
+
 
 def _check_tensors(name, tensors):
     """Return the common length of a tuple of tensors, or say which of them cannot be trained on."""

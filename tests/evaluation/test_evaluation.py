@@ -132,6 +132,17 @@ def test_binned_response_recovers_scale_and_resolution():
     np.testing.assert_allclose(other.median, [1.0, 1.1])
 
 
+def test_resolution_is_relative_to_the_response_and_so_is_its_error():
+    def estimate(response):
+        truth = np.full_like(response, 50.0)
+        found = binned_response(truth, 50 * response, np.array([0.0, 100.0]))
+        return found.resolution[0], found.resolution_error[0]
+
+    mean, error, observed = scatter(estimate, lambda rng: rng.normal(0.5, 0.05, 500))
+    assert mean == pytest.approx(0.1, rel=0.02)
+    assert error == pytest.approx(observed, rel=0.12)
+
+
 def test_accuracy():
     assert relative_accuracy(np.array([-2.0]), np.array([-3.0]))[0] == 0.5
     target = np.geomspace(1e-8, 1e3, 20_000)

@@ -75,8 +75,12 @@ def test_standardizer_agrees_with_scikit_learn(dtype):
 
 
 def test_standardizer_of_momenta_that_barely_vary():
-    x = torch.full((1000, 1), 6500.1)  # not exact in float32: the mean must not turn rounding into a width
-    assert Standardizer.fit(x).scale.item() == 1.0
+    x = torch.full((100_000, 3), 6500.1)  # not exact in float32: rounding must not become a width
+    x[::2, 1] = torch.nextafter(x[0, 1], torch.tensor(torch.inf))
+    x[::2, 2] += 0.1
+    scale = Standardizer.fit(x).scale
+    assert scale[:2].tolist() == [1.0, 1.0]
+    assert scale[2].item() == pytest.approx(0.05, rel=0.01)
 
 
 def test_standardizer_log_abs_det_against_autograd():

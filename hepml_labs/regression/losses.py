@@ -284,17 +284,12 @@ def gaussian_mixture_nll(log_weights, means, log_sigmas, target):
     Parameters
     ----------
     log_weights, means, log_sigmas, target : tensor
-        As in `gaussian_mixture_log_prob`.
+        As in `gaussian_mixture_log_prob`, which also says what raises a ValueError.
 
     Returns
     -------
     tensor
         Scalar; with one component it is `gaussian_nll` plus log(2 pi) / 2.
-
-    Raises
-    ------
-    ValueError
-        As `gaussian_mixture_log_prob`.
 
     Examples
     --------

@@ -68,12 +68,13 @@ def check_array(name, value, shape=None, *, ndim=None, floating=True, finite=Tru
         raise ValueError(f"{name}: found an empty array of shape {_shape_text(value.shape)}")
     if not (finite or positive) or (tensor and value.device.type == "meta"):
         return
-    numbers_only = value.detach().cpu().numpy() if tensor else value
-    if finite and not np.isfinite(numbers_only).all():
-        bad = int((~np.isfinite(numbers_only)).sum())
-        raise ValueError(f"{name}: found {bad} of {numbers_only.size} entries NaN or infinite, expected none")
-    if positive and not (numbers_only > 0).all():
-        raise ValueError(f"{name}: found a smallest entry of {numbers_only.min():.4g}, expected all above zero")
+    value = value.detach() if tensor else value
+    good = value.isfinite() if tensor else np.isfinite(value)  # torch's own, for types that numpy lacks
+    if finite and not good.all():
+        bad = int((~good).sum())
+        raise ValueError(f"{name}: found {bad} of {good.reshape(-1).shape[0]} entries NaN or infinite, expected none")
+    if positive and not (value > 0).all():
+        raise ValueError(f"{name}: found a smallest entry of {float(value.min()):.4g}, expected all above zero")
 
 
 def _check_shape(name, found, expected):

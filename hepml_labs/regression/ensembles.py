@@ -186,6 +186,7 @@ def kernel_repulsion(functions):
     >>> bool(f.grad[0] > 0), bool(f.grad[1] < 0)  # descent moves the lower one down and the upper one up
     (True, True)
     """
+    check_array("functions", functions, finite=False)
     if functions.ndim != 2 or len(functions) < 2:
         raise ValueError(f"functions: found shape {tuple(functions.shape)}, expected (members, n) with members > 1")
     fixed = functions.detach()

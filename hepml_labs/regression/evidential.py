@@ -7,7 +7,7 @@ from torch import nn
 from torch.nn import functional
 
 from hepml_labs.nn import MLP
-from hepml_labs.validation import check_array, check_between
+from hepml_labs.validation import check_array, check_between, check_same_shape
 
 __all__ = ["EvidentialMLP", "evidential_loss", "evidential_split", "student_t_nll"]
 
@@ -39,6 +39,7 @@ def evidential_split(nu, alpha, beta):
     (1.0, 0.5)
     """
     for name, value, lowest in (("nu", nu, 0), ("alpha", alpha, 1), ("beta", beta, 0)):
+        check_array(name, value, finite=False)
         if value.device.type != "meta" and not (value > lowest).all():
             raise ValueError(f"{name}: found {value.min().item():.4g}, expected values above {lowest}")
     sigma_syst = torch.sqrt(beta / (alpha - 1))
@@ -68,6 +69,10 @@ def student_t_nll(gamma, nu, alpha, beta, target):
     >>> round(student_t_nll(0 * one, one, one, one, 0 * one).item(), 4)  # density 1/4
     1.3863
     """
+    parameters = {"gamma": gamma, "nu": nu, "alpha": alpha, "beta": beta, "target": target}
+    for name, value in parameters.items():
+        check_array(name, value, finite=False)
+    check_same_shape(**parameters)
     omega = 2 * beta * (1 + nu)
     return (
         0.5 * torch.log(math.pi / nu)

@@ -154,6 +154,8 @@ def bezier(start, bend, end, t):
     >>> bezier(np.zeros(1), np.ones(1), np.zeros(1), t=0.5)
     array([0.5])
     """
+    for name, point in (("start", start), ("bend", bend), ("end", end)):
+        check_array(name, point)
     check_same_shape(start=start, bend=bend, end=end)
     return (1 - t) ** 2 * start + 2 * t * (1 - t) * bend + t**2 * end
 

@@ -29,6 +29,8 @@ def breit_wigner(energy, mass=Z_MASS, width=Z_WIDTH, peak=PEAK_CROSS_SECTION):
     >>> float(breit_wigner(91.1875))
     41.54
     """
+    energy = np.asarray(energy)
+    check_array("energy", energy, floating=False, positive=True)
     s = np.square(energy)
     return peak * s * width**2 / ((s - mass**2) ** 2 + s**2 * width**2 / mass**2)
 

@@ -25,7 +25,10 @@ __all__ = [
 
 def _check(**arrays):
     for name, value in arrays.items():
-        check_array(name, value, finite=False)
+        if not isinstance(value, torch.Tensor):
+            raise ValueError(f"{name}: found {type(value).__name__}, expected a torch tensor")
+        # to look for NaN on a GPU would hold it up at every step; there `fit` notices a loss that is NaN
+        check_array(name, value, finite=value.device.type == "cpu")
     check_same_shape(**arrays)
 
 

@@ -43,6 +43,8 @@ def gaussian_kl(mean, log_sigma, prior_sigma=1.0):
     1.0
     """
     check_between("prior_sigma", prior_sigma, 0, math.inf)
+    for name, value in (("mean", mean), ("log_sigma", log_sigma)):
+        check_array(name, value, finite=False)
     check_same_shape(mean=mean, log_sigma=log_sigma)
     log_ratio = log_sigma - math.log(prior_sigma)
     return (0.5 * (torch.exp(2 * log_ratio) + (mean / prior_sigma) ** 2 - 1) - log_ratio).sum()
@@ -155,6 +157,6 @@ def subtract_in_quadrature(sigma, sigma_floor):
     """
     sigma, sigma_floor = np.asarray(sigma, dtype=float), np.asarray(sigma_floor, dtype=float)
     for name, value in (("sigma", sigma), ("sigma_floor", sigma_floor)):
-        if not (np.isfinite(value).all() and (value >= 0).all()):
-            raise ValueError(f"{name}: found negative or non-finite values, expected uncertainties of zero or more")
+        if value.size == 0 or not (np.isfinite(value).all() and (value >= 0).all()):
+            raise ValueError(f"{name}: found no, negative or non-finite values, expected uncertainties of zero or more")
     return np.sqrt(np.clip(sigma**2 - sigma_floor**2, 0.0, None))

@@ -26,7 +26,7 @@ def mean_from_log(log_mean, log_sigma):
     Raises
     ------
     ValueError
-        If shapes differ, a tensor is empty or not floating-point.
+        If shapes differ, or a tensor is empty, not finite or not floating-point.
 
     Examples
     --------
@@ -34,7 +34,7 @@ def mean_from_log(log_mean, log_sigma):
     >>> mean_from_log(torch.tensor([0.0]), torch.tensor([0.5]).log())
     tensor([1.1331])
     """
-    check_array("log_mean", log_mean, finite=False)
-    check_array("log_sigma", log_sigma, finite=False)
+    check_array("log_mean", log_mean)
+    check_array("log_sigma", log_sigma)
     check_same_shape(log_mean=log_mean, log_sigma=log_sigma)
     return (log_mean + (2 * log_sigma).exp() / 2).exp()

@@ -35,6 +35,7 @@ def tanh_derivative(z):
     >>> tanh_derivative(np.array([0.0, 100.0]))
     array([1., 0.])
     """
+    check_array("z", z, finite=False)
     return ACTIVATIONS["tanh"][1](z)
 
 
@@ -57,6 +58,9 @@ def dense_forward(inputs, weight, bias):
     >>> dense_forward(np.array([[1.0, 2.0]]), weight=np.array([[3.0, 4.0]]), bias=np.array([0.5]))
     array([[11.5]])
     """
+    check_array("weight", weight, ("d_out", "d_in"), finite=False)
+    check_array("inputs", inputs, ("n", weight.shape[1]), finite=False)
+    check_array("bias", bias, (weight.shape[0],), finite=False)
     return inputs @ weight.T + bias
 
 
@@ -81,6 +85,9 @@ def dense_backward(inputs, weight, output_gradient):
     >>> dense_backward(x, weight, output_gradient=np.array([[10.0]]))
     (array([[30., 40.]]), array([[10., 20.]]), array([10.]))
     """
+    check_array("weight", weight, ("d_out", "d_in"), finite=False)
+    check_array("inputs", inputs, ("n", weight.shape[1]), finite=False)
+    check_array("output_gradient", output_gradient, (len(inputs), weight.shape[0]), finite=False)
     input_gradient = output_gradient @ weight  # sum over the outputs that an input feeds
     weight_gradient = output_gradient.T @ inputs  # sum over the batch, which shares the weight
     bias_gradient = output_gradient.sum(axis=0)

@@ -1,0 +1,68 @@
+"""Every public function of the chapter that takes arrays refuses what is none, empty, integer or NaN, by name."""
+
+import inspect
+
+import numpy as np
+import pytest
+import torch
+
+from hepml_labs import evaluation
+from hepml_labs.regression import (
+    amplitudes,
+    closure,
+    evidential,
+    gradient_check,
+    hadron_response,
+    landscape,
+    line_shape,
+    losses,
+    optimizers,
+    predictive,
+    preprocessing,
+    scratch,
+    w_decay,
+)
+
+TORCH = torch.full((5,), 1.0), torch.full((5,), float("nan"))
+NUMPY = np.full(5, 1.0), np.full(5, np.nan)
+#: Functions whose required arguments may all be arrays, with the kind of array that they take.
+FUNCTIONS = {
+    **{getattr(evaluation, name): NUMPY for name in evaluation.__all__ if name[0].islower()},
+    **{getattr(losses, name): TORCH for name in losses.__all__},
+    **dict.fromkeys((predictive.gaussian_kl, predictive.total_variance, preprocessing.mean_from_log), TORCH),
+    **dict.fromkeys((evidential.student_t_nll, evidential.evidential_split), TORCH),
+    **{getattr(amplitudes, name): TORCH for name in amplitudes.__all__ if name[0].islower()},
+    **dict.fromkeys((closure.closure_and_resolution, closure.log_response, closure.response_pull), NUMPY),
+    **dict.fromkeys((closure.quadrature_fit, gradient_check.relative_error, landscape.bezier), NUMPY),
+    **dict.fromkeys((line_shape.breit_wigner, line_shape.energy_scan, hadron_response.log_density), NUMPY),
+    **dict.fromkeys((w_decay.neutrino_rapidities, w_decay.transverse_mass), NUMPY),
+    **dict.fromkeys((scratch.dense_forward, scratch.dense_backward, scratch.tanh_derivative), NUMPY),
+    **dict.fromkeys((optimizers.sgd_update, optimizers.rmsprop_update, optimizers.adam_update), NUMPY),
+}
+#: Parts of a training step do not look for NaN: `fit` notices it, and a lab wants to watch a training diverge.
+INSIDE_A_TRAINING = {
+    predictive.gaussian_kl,
+    evidential.student_t_nll,
+    *(scratch.dense_forward, scratch.dense_backward, scratch.tanh_derivative),
+    *(optimizers.sgd_update, optimizers.rmsprop_update, optimizers.adam_update),
+}
+PHYSICAL_INTEGERS = {line_shape.breit_wigner, line_shape.energy_scan}  # energies may be whole numbers
+
+
+def required(function):
+    kinds = inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD
+    parameters = inspect.signature(function).parameters.values()
+    return [p.name for p in parameters if p.default is p.empty and p.kind in kinds]
+
+
+@pytest.mark.parametrize("kind", ["empty", "integers", "nan"])
+@pytest.mark.parametrize("function", FUNCTIONS, ids=lambda function: function.__name__)
+def test_bad_arrays_are_refused_by_name(function, kind):
+    good, nan = FUNCTIONS[function]
+    if (kind == "nan" and function in INSIDE_A_TRAINING) or (kind == "integers" and function in PHYSICAL_INTEGERS):
+        pytest.skip("allowed, see above")
+    integers = np.arange(5) if good is NUMPY[0] else torch.arange(5)
+    bad = {"empty": good[:0], "integers": integers, "nan": nan}[kind]
+    names = required(function)
+    with pytest.raises(ValueError, match=rf"\b({'|'.join(inspect.signature(function).parameters)})\b"):
+        function(*[bad] * len(names))

@@ -9,7 +9,7 @@ import numbers
 
 import numpy as np
 
-__all__ = ["check_array", "check_between", "check_count", "check_same_shape", "to_numpy"]
+__all__ = ["check_alike", "check_array", "check_between", "check_count", "check_same_shape", "to_numpy"]
 
 
 def _is_tensor(value):
@@ -123,6 +123,35 @@ def check_same_shape(**arrays):
             raise ValueError(
                 f"{name}: found shape {_shape_text(value.shape)}, expected {_shape_text(reference.shape)} like {first}"
             )
+
+
+def check_alike(shape=None, *, finite=True, positive=False, **arrays):
+    """Raise a ValueError unless all arrays are of the expected kind and of one shape.
+
+    Parameters
+    ----------
+    shape : tuple, optional
+        As in `check_array`.
+    finite, positive : bool
+        As in `check_array`.
+    **arrays : numpy arrays or torch tensors
+        By the name of the argument.
+
+    Raises
+    ------
+    ValueError
+        Naming the argument, as `check_array` and `check_same_shape`.
+
+    Examples
+    --------
+    >>> check_alike(mean=np.zeros(3), sigma=np.ones(2))
+    Traceback (most recent call last):
+    ...
+    ValueError: sigma: found shape (2,), expected (3,) like mean
+    """
+    for name, value in arrays.items():
+        check_array(name, value, shape, finite=finite, positive=positive)
+    check_same_shape(**arrays)
 
 
 def check_count(name, value, minimum=1):

@@ -9,7 +9,7 @@ from itertools import pairwise
 import numpy as np
 from scipy.optimize import nnls
 
-from hepml_labs.validation import check_array, check_same_shape
+from hepml_labs.validation import check_alike
 
 __all__ = ["closure_and_resolution", "log_response", "quadrature_fit", "response_pull"]
 
@@ -36,7 +36,7 @@ def log_response(energy, energy_true):
     >>> log_response(np.array([80.0]), np.array([100.0])).round(3)
     array([-0.223])
     """
-    _check_columns(energy=energy, energy_true=energy_true)
+    check_alike(("n",), positive=True, energy=energy, energy_true=energy_true)
     return np.log(energy / energy_true)
 
 
@@ -68,7 +68,7 @@ def closure_and_resolution(energy_true, energy, edges):
     >>> print(median.round(3), resolution.round(3))
     [1.] [0.136]
     """
-    _check_columns(energy_true=energy_true, energy=energy)
+    check_alike(("n",), positive=True, energy_true=energy_true, energy=energy)
     summary = []
     for low, high in pairwise(edges):
         inside = (energy_true >= low) & (energy_true < high)
@@ -104,7 +104,7 @@ def response_pull(energy, energy_true, response, sigma):
     >>> response_pull(*(np.array([value]) for value in (80.0, 100.0, 0.88, 0.1))).round(2)
     array([0.95])
     """
-    _check_columns(energy=energy, energy_true=energy_true, response=response, sigma=sigma)
+    check_alike(("n",), positive=True, energy=energy, energy_true=energy_true, response=response, sigma=sigma)
     return (np.log(response) - np.log(energy / energy_true)) / sigma
 
 
@@ -136,16 +136,10 @@ def quadrature_fit(energy, resolution, error):
     >>> quadrature_fit(energy, resolution, 0.01 * resolution).round(3)
     array([0.1 , 0.3 , 0.01])
     """
-    _check_columns(energy=energy, resolution=resolution, error=error)
+    check_alike(("n",), positive=True, energy=energy, resolution=resolution, error=error)
     if len(energy) < 3:
         raise ValueError(f"energy: found {len(energy)} bins, expected at least as many as terms, three")
     error_of_square = 2 * resolution * error  # d(s^2) = 2 s ds
     terms = np.stack([1 / energy, 1 / energy**2, np.ones_like(energy)], axis=1)
     squares, _ = nnls(terms / error_of_square[:, None], resolution**2 / error_of_square)
     return np.sqrt(squares)
-
-
-def _check_columns(**columns):
-    for name, column in columns.items():
-        check_array(name, column, ("n",), positive=True)
-    check_same_shape(**columns)

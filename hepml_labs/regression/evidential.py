@@ -7,7 +7,7 @@ from torch import nn
 from torch.nn import functional
 
 from hepml_labs.nn import MLP
-from hepml_labs.validation import check_array, check_between, check_same_shape
+from hepml_labs.validation import check_alike, check_array, check_between
 
 __all__ = ["EvidentialMLP", "evidential_loss", "evidential_split", "student_t_nll"]
 
@@ -69,10 +69,7 @@ def student_t_nll(gamma, nu, alpha, beta, target):
     >>> round(student_t_nll(0 * one, one, one, one, 0 * one).item(), 4)  # density 1/4
     1.3863
     """
-    parameters = {"gamma": gamma, "nu": nu, "alpha": alpha, "beta": beta, "target": target}
-    for name, value in parameters.items():
-        check_array(name, value, finite=False)
-    check_same_shape(**parameters)
+    check_alike(finite=False, gamma=gamma, nu=nu, alpha=alpha, beta=beta, target=target)
     omega = 2 * beta * (1 + nu)
     return (
         0.5 * torch.log(math.pi / nu)

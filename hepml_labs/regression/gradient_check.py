@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from hepml_labs.validation import check_array, check_same_shape
+from hepml_labs.validation import check_alike, check_array
 
 
 def numerical_gradient(function, point, step=None):
@@ -61,8 +61,6 @@ def relative_error(gradient, reference):
     >>> float(relative_error(np.array([1.0]), np.array([-1.0])))
     1.0
     """
-    check_array("gradient", gradient)
-    check_array("reference", reference)
-    check_same_shape(gradient=gradient, reference=reference)
+    check_alike(gradient=gradient, reference=reference)
     scale = np.linalg.norm(gradient) + np.linalg.norm(reference)
     return np.linalg.norm(gradient - reference) / scale if scale > 0 else scale

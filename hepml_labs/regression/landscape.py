@@ -9,7 +9,7 @@ import torch
 from torch.nn.utils import parameters_to_vector
 
 from hepml_labs.regression.optimizers import Adam
-from hepml_labs.validation import check_array, check_count, check_same_shape
+from hepml_labs.validation import check_alike, check_array, check_count
 
 
 def flatten(arrays):
@@ -102,9 +102,7 @@ def plane_through(first, second, third):
            [2., 0.],
            [1., 3.]])
     """
-    for name, vector in (("first", first), ("second", second), ("third", third)):
-        check_array(name, vector, ("p",))
-    check_same_shape(first=first, second=second, third=third)
+    check_alike(("p",), first=first, second=second, third=third)
     u, v = second - first, third - first
     length = np.linalg.norm(u)
     if length == 0:
@@ -154,9 +152,7 @@ def bezier(start, bend, end, t):
     >>> bezier(np.zeros(1), np.ones(1), np.zeros(1), t=0.5)
     array([0.5])
     """
-    for name, point in (("start", start), ("bend", bend), ("end", end)):
-        check_array(name, point)
-    check_same_shape(start=start, bend=bend, end=end)
+    check_alike(start=start, bend=bend, end=end)
     return (1 - t) ** 2 * start + 2 * t * (1 - t) * bend + t**2 * end
 
 

@@ -8,7 +8,7 @@ import math
 
 import torch
 
-from hepml_labs.validation import check_array, check_between, check_same_shape
+from hepml_labs.validation import check_alike, check_array, check_between
 
 __all__ = [
     "beta_nll",
@@ -27,9 +27,8 @@ def _check(**arrays):
     for name, value in arrays.items():
         if not isinstance(value, torch.Tensor):
             raise ValueError(f"{name}: found {type(value).__name__}, expected a torch tensor")
-        # to look for NaN on a GPU would hold it up at every step; there `fit` notices a loss that is NaN
-        check_array(name, value, finite=value.device.type == "cpu")
-    check_same_shape(**arrays)
+    # to look for NaN on a GPU would hold it up at every step; there `fit` notices a loss that is NaN
+    check_alike(finite=all(value.device.type == "cpu" for value in arrays.values()), **arrays)
 
 
 def mse(prediction, target):

@@ -1,19 +1,14 @@
 """Stochastic gradient descent and its relatives, each a few lines of numpy.
 
 The rules are functions of (parameter, gradient, memory) that return the new values and change nothing; the
-classes keep the memories and update a list of parameters in place. Each agrees with ``torch.optim``.
+classes keep the memories and update a list of parameters in place. NaN passes through them: a training that
+diverges may be what one wants to see. Each agrees with ``torch.optim``.
 The derivations are in the lecture page ``book/regression/optimization.md``.
 """
 
 import numpy as np
 
-from hepml_labs.validation import check_array, check_between, check_count, check_same_shape
-
-
-def _check(**arrays):
-    for name, value in arrays.items():
-        check_array(name, value, finite=False)  # a training that diverges may be what one wants to see
-    check_same_shape(**arrays)
+from hepml_labs.validation import check_alike, check_array, check_between, check_count
 
 
 def sgd_update(parameter, gradient, velocity, learning_rate, momentum=0.0, nesterov=False):
@@ -39,7 +34,7 @@ def sgd_update(parameter, gradient, velocity, learning_rate, momentum=0.0, neste
     >>> sgd_update(np.array([1.0]), np.array([2.0]), np.array([4.0]), learning_rate=0.1, momentum=0.5)
     (array([0.6]), array([4.]))
     """
-    _check(parameter=parameter, gradient=gradient, velocity=velocity)
+    check_alike(finite=False, parameter=parameter, gradient=gradient, velocity=velocity)
     velocity = momentum * velocity + gradient
     step = gradient + momentum * velocity if nesterov else velocity
     return parameter - learning_rate * step, velocity
@@ -66,7 +61,7 @@ def rmsprop_update(parameter, gradient, square, learning_rate, decay=0.99, epsil
     >>> round(float(parameter[0]), 6)  # 0.1 / sqrt(1 - 0.99), whatever the size of the gradient
     0.0
     """
-    _check(parameter=parameter, gradient=gradient, square=square)
+    check_alike(finite=False, parameter=parameter, gradient=gradient, square=square)
     square = decay * square + (1 - decay) * gradient**2
     return parameter - learning_rate * gradient / (np.sqrt(square) + epsilon), square
 
@@ -93,7 +88,7 @@ def adam_update(parameter, gradient, mean, square, step, learning_rate=1e-3, bet
     >>> round(float(parameter[0]), 6)  # the first step has the size of the learning rate
     1.1
     """
-    _check(parameter=parameter, gradient=gradient, mean=mean, square=square)
+    check_alike(finite=False, parameter=parameter, gradient=gradient, mean=mean, square=square)
     mean = beta_1 * mean + (1 - beta_1) * gradient
     square = beta_2 * square + (1 - beta_2) * gradient**2
     corrected_mean = mean / (1 - beta_1**step)

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import torch
 
-from hepml_labs.validation import check_array, check_between, check_same_shape, to_numpy
+from hepml_labs.validation import check_alike, check_array, check_between, to_numpy
 
 __all__ = ["gaussian_kl", "smear", "subtract_in_quadrature", "total_variance"]
 
@@ -43,9 +43,7 @@ def gaussian_kl(mean, log_sigma, prior_sigma=1.0):
     1.0
     """
     check_between("prior_sigma", prior_sigma, 0, math.inf)
-    for name, value in (("mean", mean), ("log_sigma", log_sigma)):
-        check_array(name, value, finite=False)
-    check_same_shape(mean=mean, log_sigma=log_sigma)
+    check_alike(finite=False, mean=mean, log_sigma=log_sigma)
     log_ratio = log_sigma - math.log(prior_sigma)
     return (0.5 * (torch.exp(2 * log_ratio) + (mean / prior_sigma) ** 2 - 1) - log_ratio).sum()
 
@@ -83,9 +81,8 @@ def total_variance(means, sigmas):
     >>> mean.item(), syst.item(), round(stat.item(), 4)
     (2.0, 1.0, 1.4142)
     """
-    check_array("means", means, ("networks", "n"))
-    check_array("sigmas", sigmas, ("networks", "n"), positive=sigmas.device.type != "meta")
-    check_same_shape(means=means, sigmas=sigmas)
+    check_alike(("networks", "n"), means=means, sigmas=sigmas)
+    check_array("sigmas", sigmas, positive=True)
     mean = means.mean(dim=0)
     sigma_stat = means.std(dim=0) if len(means) > 1 else torch.zeros_like(mean)
     return mean, (sigmas**2).mean(dim=0).sqrt(), sigma_stat

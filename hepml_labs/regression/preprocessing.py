@@ -1,6 +1,6 @@
 """What a change of the target does to the answer."""
 
-from hepml_labs.validation import check_array, check_same_shape
+from hepml_labs.validation import check_alike
 
 __all__ = ["mean_from_log"]
 
@@ -34,7 +34,5 @@ def mean_from_log(log_mean, log_sigma):
     >>> mean_from_log(torch.tensor([0.0]), torch.tensor([0.5]).log())
     tensor([1.1331])
     """
-    check_array("log_mean", log_mean)
-    check_array("log_sigma", log_sigma)
-    check_same_shape(log_mean=log_mean, log_sigma=log_sigma)
+    check_alike(log_mean=log_mean, log_sigma=log_sigma)
     return (log_mean + (2 * log_sigma).exp() / 2).exp()

@@ -29,7 +29,7 @@ $(READY): pyproject.toml constraints.txt
 	  echo "HEPML Labs needs Python 3.11 or newer; '$(PYTHON)' is not."; \
 	  echo "Name another one: make book PYTHON=/path/to/python3.11"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
-	$(PY) -m pip install --quiet $(PIP_FLAGS) --constraint constraints.txt --editable '.[lab,book,dev]'
+	$(PY) -m pip install --quiet $(PIP_FLAGS) --constraint constraints.txt --editable '.[lab,book,generate,dev]'
 	@touch $@
 
 setup: $(READY) ## make the Python environment (the other targets do it by themselves)

@@ -75,7 +75,8 @@ def main(arguments=None):
     try:
         return chosen.run(chosen) or 0
     except ModuleNotFoundError as error:
-        print(f"hepml: {error}. `pip install 'hepml-labs[lab,book]'` brings what is missing.", file=sys.stderr)
+        extras = "lab,book,generate,public"
+        print(f"hepml: {error}. `pip install 'hepml-labs[{extras}]'` brings what is missing.", file=sys.stderr)
     except (OSError, ValueError) as error:
         print(f"hepml: {error}", file=sys.stderr)
     return 1

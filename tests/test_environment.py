@@ -49,7 +49,7 @@ def test_pins_of_this_environment_are_installed():
     pins = pinned()
     if metadata.version("numpy") != pins["numpy"]:
         pytest.skip("this environment was not installed under constraints.txt")
-    for requirement in requirements("lab", "book", "dev"):
+    for requirement in requirements("lab", "book", "generate", "dev"):
         if requirement.marker is None or requirement.marker.evaluate():
             found = metadata.version(requirement.name).partition("+")[0]
             assert found == pins[canonicalize_name(requirement.name)], requirement.name
@@ -58,8 +58,8 @@ def test_pins_of_this_environment_are_installed():
 def test_conda_asks_for_the_same_ranges():
     dependencies = yaml.safe_load((ROOT / "environment.yml").read_text())["dependencies"]
     (pip,) = [entry["pip"] for entry in dependencies if isinstance(entry, dict)]
-    assert pip == ["--editable .[lab,book,dev]"]
-    ranges = {requirement.name: requirement.specifier for requirement in requirements("lab", "book", "dev")}
+    assert pip == ["--editable .[lab,book,generate,dev]"]
+    ranges = {requirement.name: requirement.specifier for requirement in requirements("lab", "book", "generate", "dev")}
     ranges["python"] = SpecifierSet(PROJECT["requires-python"])
     for entry in dependencies:
         if isinstance(entry, str) and entry not in CONDA_ONLY:
@@ -69,14 +69,14 @@ def test_conda_asks_for_the_same_ranges():
 
 def test_binder_installs_the_project_under_the_constraints():
     lines = (ROOT / "binder" / "requirements.txt").read_text().splitlines()
-    assert "--constraint ../constraints.txt" in lines and "--editable .[lab]" in lines
+    assert "--constraint ../constraints.txt" in lines and "--editable .[lab,generate]" in lines
     lowest = PROJECT["requires-python"].removeprefix(">=")
     assert (ROOT / "binder" / "runtime.txt").read_text().strip() == f"python-{lowest}"
 
 
 def test_the_makefile_installs_what_the_tests_need():
     recipe = (ROOT / "Makefile").read_text()
-    assert "--constraint constraints.txt --editable '.[lab,book,dev]'" in recipe
+    assert "--constraint constraints.txt --editable '.[lab,book,generate,dev]'" in recipe
     assert "make test" in (ROOT / ".ci" / "run").read_text()
 
 

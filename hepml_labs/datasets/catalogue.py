@@ -1,112 +1,9 @@
-"""The data sets: what each holds, who made it, and how to make it again."""
+"""The catalogue: the cards of all data sets that this project makes."""
 
-import importlib
-from dataclasses import dataclass, field
-
-from hepml_labs.datasets.calorimeter import COLUMNS
-
-SPLITS = ("train", "validation", "test")
-
-
-@dataclass(frozen=True)
-class Entry:
-    """A data set in the catalogue.
-
-    Attributes
-    ----------
-    name : str
-        Name under which it is loaded; its bundled file is ``data/<name>.h5``.
-    title : str
-        One line.
-    description : str
-        Process, cuts, objects and labels.
-    columns : dict of str to str
-        Shape, unit and meaning of each column.
-    recipe : str
-        Module with ``generate(n, seed, **settings)``, which returns a dictionary of columns. If it also has
-        ``pack(columns)`` and ``unpack(stored)``, files hold the packed columns.
-    settings : dict
-        Passed to ``generate``.
-    sizes : dict of str to int
-        Samples of each bundled split.
-    seed : int
-        Seed of the training split; validation and test use the next two.
-    generator, licence : str
-        What made the data, and the terms of use.
-    citation : tuple of str
-        Keys of ``book/references.bib``.
-    """
-
-    name: str
-    title: str
-    description: str
-    columns: dict
-    recipe: str
-    sizes: dict
-    seed: int
-    generator: str
-    citation: tuple = ()
-    settings: dict = field(default_factory=dict)
-    licence: str = "CC-BY-4.0"
-
-    def generate(self, n, split="train", seed=None):
-        """Make `n` samples of a split by the recipe.
-
-        Parameters
-        ----------
-        n : int
-            Number of samples.
-        split : {"train", "validation", "test"}
-            Chooses the seed when none is given.
-        seed : int, optional
-            Any other seed.
-
-        Returns
-        -------
-        dict of str to numpy.ndarray
-            Columns of first dimension `n`.
-
-        Examples
-        --------
-        >>> CATALOGUE["gluons_3g"].generate(5)["momenta"].shape
-        (5, 5, 4)
-        """
-        seed = self.seed + SPLITS.index(split) if seed is None else seed
-        return self._module().generate(n, seed, **self.settings)
-
-    def pack(self, columns):
-        """Turn columns into what is stored; :meth:`unpack` turns it back."""
-        module = self._module()
-        return module.pack(columns) if hasattr(module, "pack") else columns
-
-    def unpack(self, stored):
-        """Turn what is stored back into columns."""
-        module = self._module()
-        return module.unpack(stored) if hasattr(module, "unpack") else stored
-
-    def card(self):
-        """Return what is known about the data set as a dictionary that JSON can hold."""
-        return {
-            "name": self.name,
-            "title": self.title,
-            "description": self.description,
-            "columns": self.columns,
-            "generator": self.generator,
-            "recipe": self.recipe,
-            "settings": self.settings,
-            "sizes": self.sizes,
-            "seed": self.seed,
-            "licence": self.licence,
-            "citation": list(self.citation),
-        }
-
-    def _module(self):
-        return importlib.import_module(self.recipe)
+from hepml_labs.datasets.entry import Entry
 
 
 def _gluons(outgoing, sizes, seed):
-    legs = outgoing + 2
-    unit = f"GeV^{8 - 2 * legs}"
     return Entry(
         name=f"gluons_{outgoing}g",
         title=f"Tree-level amplitudes of gg to {outgoing} gluons",
@@ -116,11 +13,6 @@ def _gluons(outgoing, sizes, seed):
             "matrix element with full colour, summed over final and averaged over initial helicities and colours, "
             "without the factor for identical gluons, at alpha_s = 0.118."
         ),
-        columns={
-            "momenta": f"(n, {legs}, 4), GeV: E, px, py, pz; the two incoming gluons first, with positive energy",
-            "amplitude": f"(n,), {unit}: squared matrix element, full colour",
-            "leading_color": f"(n,), {unit}: the same at leading colour",
-        },
         recipe="hepml_labs.datasets.gluons",
         settings={"outgoing": outgoing},
         sizes=sizes,
@@ -138,7 +30,6 @@ _CLUSTERS = Entry(
         "one third photons, in 20 to 60 simultaneous interactions, in a sampling calorimeter of three electromagnetic "
         "and three hadronic layers with noise, dead material and leakage; one cluster above 0.3 GeV each."
     ),
-    columns=COLUMNS,
     recipe="hepml_labs.datasets.calorimeter",
     sizes={"train": 60_000, "validation": 15_000, "test": 25_000},
     seed=50,
@@ -146,10 +37,173 @@ _CLUSTERS = Entry(
     citation=("bock1981showers", "groom2007energy", "grindhammer2000showers"),
 )
 
+_GENERATORS = ("pythia8mc", "fastjet", "awkward")
+
+_TOP_TAGGING = Entry(
+    name="top_tagging",
+    title="Top and QCD jets, after the recipe of the top-tagging landscape",
+    description=(
+        "Anti-kT jets of R = 0.8, 550 < pT < 650 GeV and abs(eta) < 2 from proton collisions at 14 TeV, half of them "
+        "from hadronic top quarks whose quarks all lie within the jet, half from light quarks and gluons; energy-flow "
+        "constituents of a fast detector; no pile-up, no multiple interactions."
+    ),
+    recipe="hepml_labs.datasets.top_tagging",
+    sizes={"train": 40_000, "validation": 6_000, "test": 14_000},
+    seed=80,
+    packages=_GENERATORS,
+    generator="Pythia 8, energy-flow detector with the numbers of the ATLAS card of Delphes, FastJet",
+    citation=("kasieczka2019landscape", "bierlich2022pythia", "defavereau2014delphes", "cacciari2011fastjet"),
+)
+
+_QUARK_GLUON = Entry(
+    name="quark_gluon",
+    title="Quark and gluon jets, after the recipe of the Energy Flow Networks",
+    description=(
+        "Anti-kT jets of R = 0.4, 500 < pT < 550 GeV and abs(y) < 1.7 beside a Z boson that decays to neutrinos, in "
+        "proton collisions at 14 TeV with multiple interactions; half of them light-quark and half gluon jets; stable "
+        "particles with their kinds, without a detector."
+    ),
+    recipe="hepml_labs.datasets.quark_gluon",
+    sizes={"train": 7_000, "validation": 1_000, "test": 2_000},
+    seed=90,
+    packages=_GENERATORS,
+    generator="Pythia 8, FastJet",
+    citation=("komiske2018energyflow", "bierlich2022pythia", "cacciari2011fastjet"),
+)
+
+_Z_JETS = Entry(
+    name="z_jets",
+    title="Z bosons that decay to muons, with jets",
+    description=(
+        "Proton collisions at 13 TeV: q qbar to mu- mu+ with 76 < m < 106 GeV and all anti-kT jets of R = 0.4 with pT "
+        "> 20 GeV and abs(eta) < 5, at least one, each two of them Delta R > 0.4 apart. Particles of the shower "
+        "without a detector and without multiple interactions."
+    ),
+    recipe="hepml_labs.datasets.z_jets",
+    sizes={"train": 100_000, "validation": 15_000, "test": 35_000},
+    seed=100,
+    packages=_GENERATORS,
+    generator="Pythia 8, FastJet",
+    citation=("butter2023jetgpt", "bierlich2022pythia", "cacciari2011fastjet"),
+)
+
+_LHCO = {
+    "recipe": "hepml_labs.datasets.lhco",
+    "packages": _GENERATORS,
+    "generator": "Pythia 8, energy-flow detector with the numbers of the CMS card of Delphes, FastJet",
+    "citation": (
+        "kasieczka2021lhco",
+        "hallin2022cathode",
+        "bierlich2022pythia",
+        "defavereau2014delphes",
+        "cacciari2011fastjet",
+    ),
+}
+_LHCO_EVENTS = (
+    "Proton collisions at 13 TeV with at least one anti-kT jet of R = 1.0, pT > 1.2 TeV and abs(eta) < 2.5: QCD "
+    "dijets and W'(3.5 TeV) to X(500 GeV) Y(100 GeV), X and Y to two quarks, after the research-and-development set "
+    "of the LHC Olympics 2020."
+)
+
+_LHCO_DIJETS = Entry(
+    name="lhco_dijets",
+    title="Dijets and a hidden resonance, as in the LHC Olympics: features",
+    description=_LHCO_EVENTS + " Of the events 6 % are signal.",
+    sizes={"train": 80_000, "validation": 10_000, "test": 26_000},
+    seed=60,
+    **_LHCO,
+)
+
+_LHCO_CONSTITUENTS = Entry(
+    name="lhco_constituents",
+    title="Dijets and a hidden resonance, as in the LHC Olympics: constituents",
+    description=_LHCO_EVENTS
+    + " Fewer events than in lhco_dijets, 30 % of them signal, with the constituents of the jets.",
+    settings={"constituents": 80, "signal_share": 0.3},
+    sizes={"train": 5_000, "validation": 1_000, "test": 2_000},
+    seed=70,
+    **_LHCO,
+)
+
+_HIGGS_DIPHOTON = Entry(
+    name="higgs_diphoton",
+    title="Higgs bosons that decay to two photons, and the diphoton continuum",
+    description=(
+        "Proton collisions at 13 TeV with two isolated photons, 100 < m < 180 GeV: half Higgs bosons from all "
+        "production modes, with masses of 110, 120, 125 (three times as many), 130 and 140 GeV, half continuum from "
+        "quarks and from the gluon box, with a mass hypothesis drawn from the same list. Photons, their resolutions "
+        "and up to three jets as low-level, masses and angles as high-level features."
+    ),
+    recipe="hepml_labs.datasets.higgs_diphoton",
+    settings={"masses": [110, 120, 125, 125, 125, 130, 140]},
+    sizes={"train": 32_000, "validation": 4_000, "test": 14_000},
+    seed=120,
+    packages=_GENERATORS,
+    generator="Pythia 8, parametrised photons and jets with the resolution of CMS, FastJet",
+    citation=("cms2012observation", "cms2014diphoton", "baldi2014exotic", "baldi2016parameterized", "cms2013ecal"),
+)
+
+_B_FACTORY = Entry(
+    name="b_factory",
+    title="Candidates for B+ to K*0 rho+ and continuum at a B factory",
+    description=(
+        "Electrons and positrons at 10.58 GeV: half B+ B- with one B+ to K*0(K+ pi-) rho+(pi+ pi0), half candidates "
+        "from u, d, s, c quark pairs, in a wide window of m_ES and Delta E; BaBar's six variables against the "
+        "continuum, momentum cones and the shape of the whole event; a parametrised detector."
+    ),
+    recipe="hepml_labs.datasets.b_factory",
+    sizes={"train": 14_000, "validation": 2_000, "test": 4_000},
+    seed=130,
+    packages=("pythia8mc", "awkward"),
+    generator="Pythia 8 with a source of B pairs of its own, parametrised detector with the resolution of BaBar",
+    citation=("aubert2004kstarrho", "aubert2001babar", "asner1996search", "bierlich2022pythia"),
+)
+
+_B_FACTORY_EVENTS = Entry(
+    name="b_factory_events",
+    title="Shapes of whole events at a B factory",
+    description=(
+        "Electrons and positrons at 10.58 GeV: half B+ B- and B0 B0bar with all their decays, half u, d, s, c quark "
+        "pairs in their natural shares; shapes of the event after a parametrised detector."
+    ),
+    recipe="hepml_labs.datasets.b_factory",
+    settings={"candidates": False},
+    sizes={"train": 40_000, "validation": 10_000, "test": 10_000},
+    seed=140,
+    packages=("pythia8mc", "awkward"),
+    generator="Pythia 8 with a source of B pairs of its own, parametrised detector with the resolution of BaBar",
+    citation=("aubert2004kstarrho", "fox1978observables", "farhi1977thrust", "bierlich2022pythia"),
+)
+
+_HEAVY_FLAVOR = Entry(
+    name="heavy_flavor",
+    title="Jets with b hadrons, with c hadrons and with neither, and their tracks",
+    description=(
+        "Anti-kT jets of R = 0.4, 20 < pT < 250 GeV (nearly flat in ln pT for all classes) and abs(eta) < 2.5 from "
+        "hard b bbar, c cbar and light QCD scattering at 13 TeV, a third of each; up to 40 tracks with impact "
+        "parameters, their uncertainties, true origin and true vertex; parametrised tracker, pile-up tracks, fakes."
+    ),
+    recipe="hepml_labs.datasets.heavy_flavor",
+    sizes={"train": 40_000, "validation": 4_000, "test": 6_000},
+    seed=110,
+    packages=_GENERATORS,
+    generator="Pythia 8 with a bias in pT, FastJet, hepml_labs.physics.tracking",
+    citation=("atlas2022gn1", "atlas2025gn2", "bierlich2022pythia", "cacciari2011fastjet"),
+)
+
 _ENTRIES = (
     _gluons(3, {"train": 100_000, "validation": 10_000, "test": 20_000}, seed=30),
     _gluons(4, {"train": 80_000, "validation": 10_000, "test": 20_000}, seed=40),
     _CLUSTERS,
+    _TOP_TAGGING,
+    _QUARK_GLUON,
+    _Z_JETS,
+    _LHCO_DIJETS,
+    _LHCO_CONSTITUENTS,
+    _HIGGS_DIPHOTON,
+    _B_FACTORY,
+    _B_FACTORY_EVENTS,
+    _HEAVY_FLAVOR,
 )
 
 #: All data sets by name.

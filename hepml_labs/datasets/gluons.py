@@ -16,6 +16,31 @@ MAXIMUM_ETA = 5.0
 ALPHA_S = 0.118
 
 
+def columns(outgoing):
+    """Describe the columns of `generate`: shape, unit and meaning by name.
+
+    Parameters
+    ----------
+    outgoing : int
+        Gluons in the final state.
+
+    Returns
+    -------
+    dict of str to str
+
+    Examples
+    --------
+    >>> columns(3)["leading_color"]
+    '(n,), GeV^-2: the same at leading colour'
+    """
+    unit = f"GeV^{4 - 2 * outgoing}"
+    return {
+        "momenta": f"(n, {outgoing + 2}, 4), GeV: E, px, py, pz; the two incoming gluons first, with positive energy",
+        "amplitude": f"(n,), {unit}: squared matrix element, full colour",
+        "leading_color": f"(n,), {unit}: the same at leading colour",
+    }
+
+
 def generate(n, seed, outgoing):
     r"""Draw gg to n gluons uniformly in phase space, with cuts, and compute the amplitudes.
 

@@ -46,6 +46,7 @@ def write(path, card, splits):
                         data=values,
                         chunks=(min(8192, len(values)), *values.shape[1:]),
                         compression="gzip",
+                        compression_opts=9,  # written once, read often
                         shuffle=True,
                         fletcher32=True,  # a changed byte is an error when it is read, not a wrong number
                     )

@@ -3,14 +3,15 @@
 import json
 import subprocess
 import sys
+from importlib import metadata
 
 import numpy as np
 import pytest
 
 from hepml_labs import paths
 from hepml_labs.datasets import CATALOGUE, DamagedFile, load, store
-from hepml_labs.datasets.catalogue import SPLITS
 from hepml_labs.datasets.cli import checksums, damaged, main
+from hepml_labs.datasets.entry import SPLITS
 
 NAMES = sorted(CATALOGUE)
 
@@ -37,18 +38,27 @@ def test_bundled_sets_have_the_columns_of_their_card(name, split):
     assert len(data) == entry.sizes[split]
     for column in data.columns:
         assert len(data[column]) == len(data) and np.isfinite(data[column]).all()
-    assert data.card == {**entry.card(), "split": split, "source": "bundled"}
+    made_with = data.card["made_with"]
+    assert {"hepml-labs", "numpy", *entry.packages} == set(made_with) and all(made_with.values())
+    assert data.card == {**entry.card(), "made_with": made_with, "split": split, "source": "bundled"}
     assert data.card["title"] in repr(data) and data.card["title"] in data._repr_html_()
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_generated_sets_are_the_bundled_ones(name, home):
-    """The recipe gives back the first bundled events (generators draw event by event or in fixed blocks)."""
-    bundled = load(name, "test", n=50)
-    again = load(name, "test", source="generated", n=CATALOGUE[name].sizes["test"] if "cal" in name else 50)
+    """The recipe gives back the first bundled rows (generators draw row by row or in fixed blocks)."""
+    n = 20
+    bundled = load(name, "test", n=n)
+    if any(bundled.card["made_with"][package] != metadata.version(package) for package in CATALOGUE[name].packages):
+        pytest.skip("another version of the generator made the bundled file")
+    again = load(name, "test", source="generated", n=CATALOGUE[name].sizes["test"] if "cal" in name else n)
     assert again.columns == bundled.columns
     for column in bundled.columns:
-        np.testing.assert_allclose(again[column][:50], bundled[column], rtol=1e-6)
+        np.testing.assert_allclose(again[column][:n], bundled[column], rtol=1e-6)
+
+
+def test_bundled_files_are_small():
+    assert sum(path.stat().st_size for path in paths.data().glob("*.h5")) < 60e6
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -132,6 +142,9 @@ def test_a_killed_writer_leaves_no_file_under_the_final_name(home):
         ({"name": "gluons_4g", "n": 0}, "n: found 0"),
         ({"name": "gluons_4g", "n": 10**9}, "source='generated' makes more"),
         ({"name": "gluons_4g", "seed": 3}, "seed: bundled samples have seed"),
+        ({"name": "gluons_4g", "source": "public"}, "source: 'gluons_4g' has no published counterpart"),
+        ({"name": "jetclass"}, "source: 'jetclass' exists as a published set only"),
+        ({"name": "gluons_4g", "source": "generated", "n": 5, "workers": 0}, "workers: found 0"),
     ],
 )
 def test_bad_arguments_are_named(arguments, message):
@@ -150,6 +163,9 @@ def test_command_line(home, capsys, monkeypatch):
     assert all(name in printed for name in NAMES)
     assert main(["verify"]) == 0
     assert "DAMAGED" not in capsys.readouterr().out
+    assert "jetclass" in printed
+    assert main(["card", "jetclass"]) == 0
+    assert "zenodo.org/records/6619768" in capsys.readouterr().out
     assert main(["generate", "gluons_3g", "--n", "10"]) == 0
     assert "10 samples" in capsys.readouterr().out
     (home / "checksums.json").write_text(json.dumps({"gone.h5": {"sha256": "0", "bytes": 1}}))

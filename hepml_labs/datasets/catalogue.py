@@ -60,15 +60,15 @@ _QUARK_GLUON = Entry(
     title="Quark and gluon jets, after the recipe of the Energy Flow Networks",
     description=(
         "Anti-kT jets of R = 0.4, 500 < pT < 550 GeV and abs(y) < 1.7 beside a Z boson that decays to neutrinos, in "
-        "proton collisions at 14 TeV with multiple interactions; half of them light-quark and half gluon jets; stable "
-        "particles with their kinds, without a detector."
+        "proton collisions at 14 TeV with multiple interactions; half of them light-quark (u, d, s) and half gluon jets; "
+        "stable particles with their kinds, without a detector."
     ),
     recipe="hepml_labs.datasets.quark_gluon",
     sizes={"train": 7_000, "validation": 1_000, "test": 2_000},
     seed=90,
     packages=_GENERATORS,
     generator="Pythia 8, FastJet",
-    citation=("komiske2018energyflow", "bierlich2022pythia", "cacciari2011fastjet"),
+    citation=("komiske2018energyflow", "komiske2019quarkgluon", "bierlich2022pythia", "cacciari2011fastjet"),
 )
 
 _Z_JETS = Entry(
@@ -76,8 +76,8 @@ _Z_JETS = Entry(
     title="Z bosons that decay to muons, with jets",
     description=(
         "Proton collisions at 13 TeV: q qbar to mu- mu+ with 76 < m < 106 GeV and all anti-kT jets of R = 0.4 with pT "
-        "> 20 GeV and abs(eta) < 5, at least one, each two of them Delta R > 0.4 apart. Particles of the shower "
-        "without a detector and without multiple interactions."
+        "> 20 GeV and abs(eta) < 5, at least one, each two of them Delta R > 0.4 apart. Stable particles "
+        "without a detector, without multiple interactions and without photon radiation off the muons."
     ),
     recipe="hepml_labs.datasets.z_jets",
     sizes={"train": 100_000, "validation": 15_000, "test": 35_000},

@@ -9,8 +9,8 @@ class PartonJets(pythia8mc.UserHooks):
     """Drop events while they are made, as soon as it is clear that they have no jet with 550 GeV < pT < 650 GeV.
 
     Most of the time goes into the late shower and hadronisation. Jets of partons are known before: at a shower scale of
-    20 GeV, where tops have not yet decayed, and after the shower. Both windows in pT (GeV) are wide enough to lose one
-    jet in a hundred.
+    20 GeV, where tops have not yet decayed, and after the shower. Both windows in pT (GeV) are wide enough to
+    lose less than one jet in a hundred.
 
     Parameters
     ----------

@@ -71,8 +71,9 @@ def generate(n, seed):
     Notes
     -----
     Recipe: :cite:`komiske2018energyflow` and its public sample :cite:`komiske2019quarkgluon`. Ours asks the hard
-    process for 450 to 700 GeV. Without these limits 6 % more gluon jets and some 20 % more quark jets would pass; about
-    half of the latter are no quark's, but come from the initial-state shower.
+    process for 450 to 700 GeV: of all jets that pass the cuts, 7 % of the gluon jets and 16 % of the quark jets come
+    from outside and are missing, a quarter of them farther than R from the parton. Of those kept, 97 % and 95 % have
+    it within R.
 
     Examples
     --------

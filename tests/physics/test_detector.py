@@ -150,6 +150,16 @@ def test_a_tower_without_excess_improves_the_tracks_in_it():
     assert np.std(tracks) < 0.5 * track
 
 
+def test_a_tower_below_threshold_leaves_tracks_alone():
+    """The tower of a pion of 2 GeV is known to 1.75 GeV: what it measures counts above two of these only."""
+    poor = replace(DETECTOR, hadron_resolution=((0.5, 0.0),) * 3)
+    blind = replace(poor, minimum_energy=(0.5, 1e6))
+    seen, alone_seen = (alone([PION], 2.0, 0.0, detector=detector) for detector in (poor, blind))
+    tracked = ak.num(alone_seen).to_numpy() == 1
+    energy = ak.firsts(seen.E)[tracked].to_numpy(), ak.firsts(alone_seen.E)[tracked].to_numpy()
+    assert 0.8 < np.mean(np.isclose(*energy)) < 0.99
+
+
 def test_lost_tracks_turn_into_neutral_hadrons():
     objects = alone([PION], 30.0, 0.35)
     lost = ak.sum(objects.kind == TRACK, axis=1) == 0

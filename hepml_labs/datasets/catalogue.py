@@ -45,7 +45,8 @@ _TOP_TAGGING = Entry(
     description=(
         "Anti-kT jets of R = 0.8, 550 < pT < 650 GeV and abs(eta) < 2 from proton collisions at 14 TeV, half of them "
         "from hadronic top quarks whose quarks all lie within the jet, half from light quarks and gluons; energy-flow "
-        "constituents of a fast detector; no pile-up, no multiple interactions."
+        "constituents of a fast detector; no pile-up, no multiple interactions. The two leading jets of an event; hard "
+        "scatterings from 400 GeV (QCD) and 450 GeV (top) on."
     ),
     recipe="hepml_labs.datasets.top_tagging",
     sizes={"train": 40_000, "validation": 6_000, "test": 14_000},
@@ -60,8 +61,8 @@ _QUARK_GLUON = Entry(
     title="Quark and gluon jets, after the recipe of the Energy Flow Networks",
     description=(
         "Anti-kT jets of R = 0.4, 500 < pT < 550 GeV and abs(y) < 1.7 beside a Z boson that decays to neutrinos, in "
-        "proton collisions at 14 TeV with multiple interactions; half of them light-quark (u, d, s) and half gluon jets; "
-        "stable particles with their kinds, without a detector."
+        "proton collisions at 14 TeV with multiple interactions; half of them light-quark (u, d, s) and half gluon "
+        "jets; stable particles with their kinds, without a detector."
     ),
     recipe="hepml_labs.datasets.quark_gluon",
     sizes={"train": 7_000, "validation": 1_000, "test": 2_000},

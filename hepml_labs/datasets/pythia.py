@@ -7,7 +7,7 @@ from hepml_labs.validation import check_count
 QUIET = ("Print:quiet = on", "Next:numberShowEvent = 0", "Random:setSeed = on")
 
 
-def events(settings, seed, batch=200, source=None):
+def events(settings, seed, batch=200, source=None, hooks=None):
     """Generate events without end, some at a time.
 
     Parameters
@@ -21,6 +21,8 @@ def events(settings, seed, batch=200, source=None):
         fixed gives the same rows whether few or many are asked for.
     source : pythia8mc.LHAup, optional
         Where hard processes come from, if Pythia does not make them itself.
+    hooks : pythia8mc.UserHooks, optional
+        What looks at events while they are made, and may drop them.
 
     Yields
     ------
@@ -51,6 +53,8 @@ def events(settings, seed, batch=200, source=None):
     if source is not None:
         generator.readString("Beams:frameType = 5")
         generator.setLHAupPtr(source)
+    if hooks is not None:
+        generator.setUserHooksPtr(hooks)
     if not generator.init():
         raise ValueError(f"settings: Pythia cannot start with {list(settings)}")
     while True:

@@ -4,17 +4,15 @@ Proton collisions at 14 TeV from Pythia 8 without multiple interactions and pile
 quarks, and QCD scattering. A fast energy-flow detector (`hepml_labs.physics.detector`) reconstructs the events, and
 anti-kT with R = 0.8 clusters its objects. Each of the two leading jets is kept if 550 GeV < pT < 650 GeV and
 abs(eta) < 2; in the signal, a parton-level top and all three quarks of its decay must lie within Delta R = 0.8 of it.
-This is the recipe of the published set :cite:`kasieczka2019landscape`, section 2, but for the detector, Delphes there,
-and for the second jet of an event, which it leaves out (setting `jets_per_event`).
+This is the recipe of the published set :cite:`kasieczka2019landscape`, section 2, with our detector in the place of
+Delphes, and with the second jet of an event beside the first (the setting `jets_per_event` leaves it out).
 """
 
 import awkward as ak
 import numpy as np
-import pythia8mc
 
 from hepml_labs.datasets.packing import pack_constituents, unpack_constituents
-from hepml_labs.datasets.parton_jets import PartonJets
-from hepml_labs.datasets.pythia import QUIET, mixture
+from hepml_labs.datasets.pythia import events, mixture
 from hepml_labs.physics.detector import energy_flow
 from hepml_labs.physics.jets import cluster, pad, to_array
 from hepml_labs.physics.kinematics import delta_r, eta, pt
@@ -133,20 +131,12 @@ def unpack(stored):
     return {"constituents": constituents} | {name: stored[name] for name in COLUMNS if name != "constituents"}
 
 
-def _events(label, random, minimum_pt_hat):
-    generator, hook = pythia8mc.Pythia("", False), PartonJets(RADIUS, tops=bool(label))
-    seed = f"Random:seed = {int(random.integers(1, 900_000_000))}"
-    for setting in (*QUIET, seed, *PROTONS, f"PhaseSpace:pTHatMin = {minimum_pt_hat}", *PROCESSES[label]):
-        generator.readString(setting)
-    generator.setUserHooksPtr(hook)
-    generator.init()
-    while True:
-        yield generator.nextBatch(BATCH)
-
-
 def _jets(label, random, constituents, jets_per_event, minimum_pt_hat):
-    for events in _events(label, random, minimum_pt_hat):
-        final = events.prt[events.prt.status > 0]
+    from hepml_labs.datasets.parton_jets import PartonJets  # here, because it needs Pythia
+
+    settings = (*PROTONS, f"PhaseSpace:pTHatMin = {minimum_pt_hat}", *PROCESSES[label])
+    for batch in events(settings, random, BATCH, hooks=PartonJets(RADIUS, tops=bool(label))):
+        final = batch.prt[batch.prt.status > 0]
         particles = ak.zip({"px": final.p.px, "py": final.p.py, "pz": final.p.pz, "E": final.p.e, "id": final.id})
         jets, members = cluster(energy_flow(particles, random), RADIUS, JET_PT[0])
         jets, members = jets[:, :jets_per_event], members[:, :jets_per_event]
@@ -155,7 +145,7 @@ def _jets(label, random, constituents, jets_per_event, minimum_pt_hat):
         chosen = (pt(jets) < JET_PT[1]) & (np.abs(eta(jets)) < MAXIMUM_ETA)
         top = np.zeros_like(jets)
         if label:
-            top[chosen], chosen[chosen] = match(events.prt[event[chosen]], jets[chosen])
+            top[chosen], chosen[chosen] = match(batch.prt[event[chosen]], jets[chosen])
         yield {
             "constituents": pad(members[chosen], constituents).astype(np.float32),
             "jet": jets[chosen].astype(np.float32),

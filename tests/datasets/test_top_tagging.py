@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from hepml_labs.datasets import top_tagging
+from hepml_labs.datasets import parton_jets, top_tagging
 from hepml_labs.datasets.parton_jets import PartonJets
 from hepml_labs.datasets.top_tagging import COLUMNS, generate, match, pack, unpack
 from hepml_labs.physics.jets import n_subjettiness
@@ -129,7 +129,7 @@ def test_dropping_events_early_loses_few_jets(label, monkeypatch):
             dropped.append(self.early or super().doVetoPartonLevel(event))
             return False
 
-    monkeypatch.setattr(top_tagging, "PartonJets", Audit)
+    monkeypatch.setattr(parton_jets, "PartonJets", Audit)
     monkeypatch.setattr(top_tagging, "BATCH", 1)
     stream = top_tagging._jets(label, np.random.default_rng(3), 10, 2, 450.0)
     found, lost = np.array([len(next(stream)["jet"]) for _ in range(70)]), np.array(dropped)

@@ -189,7 +189,7 @@ _HEAVY_FLAVOR = Entry(
     seed=110,
     packages=_GENERATORS,
     generator="Pythia 8 with a bias in pT, FastJet, hepml_labs.physics.tracking",
-    citation=("atlas2022gn1", "atlas2025gn2", "bierlich2022pythia", "cacciari2011fastjet"),
+    citation=("atlas2022graph", "atlas2025transformer", "bierlich2022pythia", "cacciari2011fastjet"),
 )
 
 _ENTRIES = (

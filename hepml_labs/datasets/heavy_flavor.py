@@ -5,7 +5,7 @@ quarks, at leading order with parton shower, hadronisation and decays by Pythia 
 the underlying event. The visible stable particles are clustered by anti-kT with R = 0.4; energies are smeared by
 sigma(pT) / pT = 3 GeV / pT (+) 0.6 / sqrt(pT) (+) 0.04 and directions by 0.01. Jets have 20 < pT < 250 GeV and
 abs(eta) < 2.5. A jet is a b jet if a weakly decaying b hadron with pT > 5 GeV lies within Delta R = 0.3 of its axis,
-else a c jet with such a c hadron, else light, as in ATLAS' GN1 :cite:`atlas2022gn1`. Each class comes from its own
+else a c jet with such a c hadron, else light, as in ATLAS' GN1 :cite:`atlas2022graph`. Each class comes from its own
 process only: gluons that split into heavy quarks are left out. Events are biased towards high pT so that all classes
 have nearly one spectrum, flat in ln pT, which tells nothing about the flavour.
 
@@ -113,9 +113,9 @@ def generate(n, seed, *, light=1 / 3, charm=1 / 3, bottom=1 / 3, interactions=35
 
     Notes
     -----
-    Track origins and pairs of tracks with a common vertex are the auxiliary targets of GN1 :cite:`atlas2022gn1` and
-    GN2 :cite:`atlas2025gn2`. What comes from a b or c hadron counts as such, also by way of a long-lived strange
-    hadron. Vertices closer than 0.1 mm are one, also in chains; `vertices` gives the nearest point of such a chain.
+    Track origins and pairs of tracks with a common vertex are the auxiliary targets of GN1 :cite:`atlas2022graph` and
+    GN2 :cite:`atlas2025transformer`. What comes from a b or c hadron counts as such, also by way of a long-lived
+    strange hadron. Vertices closer than 0.1 mm are one, also in chains; `vertices` gives the nearest point of such a chain.
     The first vertex is the primary one, so its position is the error of its reconstruction :cite:`atlas2017vertices`.
 
     Pile-up: other interactions spread along the beam with a standard deviation of 40 mm; the density of charged

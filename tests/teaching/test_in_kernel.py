@@ -16,7 +16,9 @@ EXERCISE = next(
     exercise
     for chapter in chapters()
     for exercise in exercises(chapter).values()
-    if getattr(exercise.reference, "__module__", "").startswith("hepml_labs") and exercise.prepare is None
+    if getattr(exercise.reference, "__module__", "").startswith("hepml_labs")
+    and exercise.reference.__name__ != "<lambda>"
+    and exercise.prepare is None
 )
 
 DISPLAYS = """

@@ -116,7 +116,8 @@ def generate(n, seed, *, light=1 / 3, charm=1 / 3, bottom=1 / 3, interactions=35
     Track origins and pairs of tracks with a common vertex are the auxiliary targets of GN1 :cite:`atlas2022graph` and
     GN2 :cite:`atlas2025transformer`. What comes from a b or c hadron counts as such, also by way of a long-lived
     strange hadron. Vertices closer than 0.1 mm are one, also in chains; `vertices` gives the nearest point of such a
-    chain. The first vertex is the primary one, so its position is the error of its reconstruction :cite:`atlas2017vertices`.
+    chain. The first vertex is the primary one, so its position is the error of its reconstruction
+    :cite:`atlas2017vertices`.
 
     Pile-up: other interactions spread along the beam with a standard deviation of 40 mm; the density of charged
     particles in one is measured :cite:`atlas2016charged`, and the spectrum of their pT :cite:`cms2010charged`. Only

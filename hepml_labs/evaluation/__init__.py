@@ -1,5 +1,6 @@
 """Honest measurement: every number with its statistical uncertainty. Arrays or tensors in, numpy out."""
 
+from hepml_labs.evaluation.auc import Area, area_under_curve
 from hepml_labs.evaluation.intervals import CentralInterval, central_interval, mean_with_error
 from hepml_labs.evaluation.regression import (
     AccuracySummary,
@@ -21,12 +22,14 @@ from hepml_labs.evaluation.uncertainty import (
 
 __all__ = [
     "AccuracySummary",
+    "Area",
     "BinnedResponse",
     "CalibrationCurve",
     "CentralInterval",
     "Coverage",
     "PullSummary",
     "accuracy_summary",
+    "area_under_curve",
     "binned_response",
     "calibration_curve",
     "central_interval",

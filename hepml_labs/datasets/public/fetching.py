@@ -7,9 +7,10 @@ from pathlib import Path
 import requests
 
 from hepml_labs import paths
+from hepml_labs.datasets.entry import SPLITS
 from hepml_labs.datasets.public.checks import is_verified, recorded
 from hepml_labs.datasets.public.download import check_room, download
-from hepml_labs.datasets.public.sources import LANES, PUBLIC, SPLITS
+from hepml_labs.datasets.public.sources import LANES, PUBLIC
 from hepml_labs.validation import check_count
 
 RECORDS = "https://zenodo.org/api/records/{}"  # JSON with key, size and checksum of each file

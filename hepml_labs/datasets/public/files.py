@@ -6,8 +6,6 @@ MD5 sum that Zenodo publishes in the record's JSON is read when it is fetched (`
 
 from dataclasses import dataclass
 
-SPLITS = ("train", "validation", "test")
-
 
 @dataclass(frozen=True)
 class PublicFile:

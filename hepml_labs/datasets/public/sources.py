@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass, field
 
+from hepml_labs.datasets.entry import SPLITS
 from hepml_labs.datasets.public import files
-from hepml_labs.datasets.public.files import SPLITS
 
 LANES = 20  # a file that serves several splits is dealt out by row number modulo this
 ALL = tuple(range(LANES))

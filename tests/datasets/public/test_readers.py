@@ -17,6 +17,7 @@ import pytest
 
 from hepml_labs import paths
 from hepml_labs.datasets import CATALOGUE, DamagedFile
+from hepml_labs.datasets.entry import SPLITS
 from hepml_labs.datasets.public import (
     PUBLIC,
     calochallenge,
@@ -30,7 +31,6 @@ from hepml_labs.datasets.public import (
     load_public,
     refuse_pickle,
 )
-from hepml_labs.datasets.public.files import SPLITS
 from hepml_labs.datasets.public.rows import rows_of, windows
 from hepml_labs.physics.kinematics import eta, mass, phi, pt
 

@@ -301,6 +301,7 @@ def _reconstruct(prt, random):
     """Low-level columns of the events that pass the selection."""
     import awkward as ak
 
+    from hepml_labs.datasets.pythia import momentum_records
     from hepml_labs.physics.jets import cluster, pad
 
     hard = (prt.id == 22) & (prt.status > 0) & (np.hypot(prt.p.px, prt.p.py) > 20)
@@ -308,7 +309,7 @@ def _reconstruct(prt, random):
     process = _process(prt)
     code = abs(prt.id)
     seen = prt[(prt.status > 0) & (code != 12) & (code != 14) & (code != 16)]
-    particles = ak.zip({"px": seen.p.px, "py": seen.p.py, "pz": seen.p.pz, "E": seen.p.e, "id": seen.id})
+    particles = momentum_records(seen)
     particles["pt"], particles["phi"] = np.hypot(seen.p.px, seen.p.py), np.arctan2(seen.p.py, seen.p.px)
     particles["eta"] = np.arcsinh(particles.pz / particles.pt)
     particles = particles[abs(particles.eta) < 5]

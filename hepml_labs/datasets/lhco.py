@@ -342,11 +342,11 @@ def _dijets(settings, random, low, high, constituents):
 def _reconstruct(batch, random, detector, constituents):
     import awkward as ak
 
+    from hepml_labs.datasets.pythia import momentum_records
     from hepml_labs.physics.detector import energy_flow
     from hepml_labs.physics.jets import cluster, n_subjettiness, pad, to_array
 
-    stable = batch.prt[batch.prt.status > 0]
-    particles = ak.zip({"px": stable.p.px, "py": stable.p.py, "pz": stable.p.pz, "E": stable.p.e, "id": stable.id})
+    particles = momentum_records(batch.prt[batch.prt.status > 0])
     jets, members = cluster(energy_flow(particles, random, detector), RADIUS, SOFTEST_JET)
     two = ak.num(jets) >= 2
     jets, members = to_array(jets[two][:, :2]), members[two][:, :2]

@@ -1,5 +1,6 @@
 """Events from Pythia 8: a stream of awkward arrays, and what recipes need to turn streams into rows."""
 
+import awkward as ak
 import numpy as np
 
 from hepml_labs.validation import check_count
@@ -59,6 +60,29 @@ def events(settings, seed, batch=200, source=None, hooks=None):
         raise ValueError(f"settings: Pythia cannot start with {list(settings)}")
     while True:
         yield generator.nextBatch(batch)
+
+
+def momentum_records(particles):
+    """Give Pythia's particles the fields that jets and detector know.
+
+    Parameters
+    ----------
+    particles : awkward array of Pythia's particles, (events, particles)
+        Such as ``batch.prt[batch.prt.status > 0]`` of a batch of `events`.
+
+    Returns
+    -------
+    awkward array of records {px, py, pz, E, id}, (events, particles)
+        In GeV.
+
+    Examples
+    --------
+    >>> one = {"id": 22, "status": 1, "p": {"px": 0.0, "py": 3.0, "pz": 4.0, "e": 5.0}}
+    >>> momentum_records(ak.Array([[one]])).to_list()
+    [[{'px': 0.0, 'py': 3.0, 'pz': 4.0, 'E': 5.0, 'id': 22}]]
+    """
+    p = particles.p
+    return ak.zip({"px": p.px, "py": p.py, "pz": p.pz, "E": p.e, "id": particles.id})
 
 
 def take(n, stream):

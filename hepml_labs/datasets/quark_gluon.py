@@ -11,7 +11,7 @@ import awkward as ak
 import numpy as np
 
 from hepml_labs.datasets.packing import SOFTEST, pack_constituents, unpack_constituents
-from hepml_labs.datasets.pythia import events, mixture
+from hepml_labs.datasets.pythia import events, mixture, momentum_records
 from hepml_labs.physics.jets import cluster, to_array
 from hepml_labs.physics.kinematics import pt
 from hepml_labs.validation import check_array
@@ -93,8 +93,7 @@ def _jets(label, random):
         record = batch.prt[~ak.any((abs(partons.id) == 4) | (abs(partons.id) == 5), axis=1)]
         final = record[record.status > 0]
         final = final[(abs(final.id) != 12) & (abs(final.id) != 14) & (abs(final.id) != 16)]
-        momenta = {"px": final.p.px, "py": final.p.py, "pz": final.p.pz, "E": final.p.e}
-        jets, constituents = cluster(ak.zip({**momenta, "id": final.id}), RADIUS, PT_RANGE[0])
+        jets, constituents = cluster(momentum_records(final), RADIUS, PT_RANGE[0])
         found = ak.num(jets) > 0
         jet, members = to_array(jets[found][:, 0]).astype(np.float32), constituents[found][:, 0]
         passed = _selected(jet)

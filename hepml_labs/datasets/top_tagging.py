@@ -12,7 +12,7 @@ import awkward as ak
 import numpy as np
 
 from hepml_labs.datasets.packing import pack_constituents, unpack_constituents
-from hepml_labs.datasets.pythia import events, mixture
+from hepml_labs.datasets.pythia import events, mixture, momentum_records
 from hepml_labs.physics.detector import energy_flow
 from hepml_labs.physics.jets import cluster, pad, to_array
 from hepml_labs.physics.kinematics import delta_r, eta, pt
@@ -136,8 +136,7 @@ def _jets(label, random, constituents, jets_per_event, minimum_pt_hat):
 
     settings = (*PROTONS, f"PhaseSpace:pTHatMin = {minimum_pt_hat}", *PROCESSES[label])
     for batch in events(settings, random, BATCH, hooks=PartonJets(RADIUS, tops=bool(label))):
-        final = batch.prt[batch.prt.status > 0]
-        particles = ak.zip({"px": final.p.px, "py": final.p.py, "pz": final.p.pz, "E": final.p.e, "id": final.id})
+        particles = momentum_records(batch.prt[batch.prt.status > 0])
         jets, members = cluster(energy_flow(particles, random), RADIUS, JET_PT[0])
         jets, members = jets[:, :jets_per_event], members[:, :jets_per_event]
         event = np.repeat(np.arange(len(jets)), ak.num(jets).to_numpy())

@@ -12,7 +12,7 @@ import awkward as ak
 import numpy as np
 
 from hepml_labs.datasets.packing import dequantize, quantize
-from hepml_labs.datasets.pythia import events, take
+from hepml_labs.datasets.pythia import events, momentum_records, take
 from hepml_labs.physics.jets import cluster, pad, to_array
 from hepml_labs.physics.kinematics import delta_r, eta, mass, phi, pt
 from hepml_labs.validation import check_array, check_between, check_count
@@ -97,19 +97,14 @@ def _events(random, minimum_jets):
         muon = (abs(final.id) == 13) & (final.status == 23)
         neutrino = (abs(final.id) == 12) | (abs(final.id) == 14) | (abs(final.id) == 16)
         muons = final[muon]
-        muons = to_array(_momenta(ak.to_regular(muons[ak.argsort(muons.id, axis=1, ascending=False)], axis=1)))
-        jets, _ = cluster(_momenta(final[~muon & ~neutrino]), RADIUS, MINIMUM_PT * (1 + STEP))
+        muons = to_array(momentum_records(ak.to_regular(muons[ak.argsort(muons.id, axis=1, ascending=False)], axis=1)))
+        jets, _ = cluster(momentum_records(final[~muon & ~neutrino]), RADIUS, MINIMUM_PT * (1 + STEP))
         # a step inside the edges, so that none is rounded out of them
         jets = pad(jets[abs(np.arcsinh(jets.pz / np.hypot(jets.px, jets.py))) < MAXIMUM_ETA - STEP], JETS)
         kept = (abs(eta(muons)).max(axis=1) < MAXIMUM_ETA - STEP) & (pt(muons).min(axis=1) > SOFTEST * (1 + STEP))
         columns = unpack(pack({"muons": muons[kept], "jets": jets[kept]}))
         passed = _selected(columns) & (columns["number"] >= minimum_jets)
         yield {name: values[passed] for name, values in columns.items()}
-
-
-def _momenta(particles):
-    momenta = particles.p
-    return ak.zip({"px": momenta.px, "py": momenta.py, "pz": momenta.pz, "E": momenta.e})
 
 
 def _selected(columns):

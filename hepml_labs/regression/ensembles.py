@@ -1,72 +1,28 @@
-"""Deep ensembles: many networks trained in one go, with or without a force that keeps them apart."""
+"""Deep ensembles of Gaussian regressors, with or without a force that keeps them apart."""
 
 import math
 
-import numpy as np
 import torch
-from torch import nn
-from torch.func import functional_call, stack_module_state, vmap
 
+from hepml_labs.nn import Ensemble
 from hepml_labs.regression.predictive import total_variance
 from hepml_labs.validation import check_array, check_between, check_count
 
-__all__ = ["Ensemble", "bootstrap_counts", "ensemble_nll", "kernel_repulsion", "repulsive_loss"]
+__all__ = ["GaussianEnsemble", "ensemble_nll", "kernel_repulsion", "repulsive_loss"]
 
 
-class Ensemble(nn.Module):
-    """Networks of one architecture with stacked parameters, so that one call trains or evaluates them all.
+class GaussianEnsemble(Ensemble):
+    """Ensemble of networks with two outputs, mean and log sigma of the target.
 
-    Parameters
-    ----------
-    build : callable
-        ``build()`` returns a network that maps (n, inputs) to (n, 2): mean and log sigma of the target.
-    members : int
-        Number of networks.
-    seed : int
-        Member m starts from the weights that ``torch.manual_seed(seed + m); build()`` gives.
-
-    Raises
-    ------
-    ValueError
-        If `members` is not positive.
-
-    Notes
-    -----
-    Lakshminarayanan, Pritzel and Blundell, arXiv:1612.01474. :func:`torch.func.vmap` turns one small matrix product
-    per member into one batched product.
+    Parameters, errors and the pass (n, inputs) to (members, n, 2) are those of :class:`hepml_labs.nn.Ensemble`.
 
     Examples
     --------
-    >>> ensemble = Ensemble(lambda: nn.Linear(3, 2), members=5)
-    >>> ensemble(torch.zeros(10, 3)).shape
-    torch.Size([5, 10, 2])
+    >>> ensemble = GaussianEnsemble(lambda: torch.nn.Linear(3, 2), members=5)
     >>> mean, sigma_syst, sigma_stat = ensemble.predict_distribution(torch.zeros(10, 3))
     >>> mean.shape, bool((sigma_stat > 0).all())
     (torch.Size([10]), True)
     """
-
-    def __init__(self, build, members, seed=0):
-        super().__init__()
-        check_count("members", members)
-        networks = []
-        with torch.random.fork_rng(devices=[]):
-            for member in range(members):
-                torch.manual_seed(seed + member)
-                networks.append(build())
-        stacked, _ = stack_module_state(networks)
-        # the name of a parameter may not hold a dot
-        self.stacked = nn.ParameterDict({name.replace(".", "/"): value for name, value in stacked.items()})
-        # in a list, so that the template's own weights are no parameters of the ensemble
-        self._template = [networks[0].to("meta")]
-        self.members = members
-
-    def forward(self, x):
-        """Map (n, inputs) to (members, n, 2)."""
-
-        def one_member(parameters):
-            return functional_call(self._template[0], parameters, (x,))
-
-        return vmap(one_member)({name.replace("/", "."): value for name, value in self.stacked.items()})
 
     @torch.no_grad()
     def predict_distribution(self, x):
@@ -80,51 +36,19 @@ class Ensemble(nn.Module):
         return total_variance(outputs[..., 0], outputs[..., 1].exp())
 
 
-def bootstrap_counts(n, members, seed=0):
-    """How often each of n points is drawn in each of `members` bootstrap samples.
-
-    Parameters
-    ----------
-    n, members : int
-        Number of points and of bootstrap samples.
-    seed : int or numpy.random.Generator
-        Source of the draws.
-
-    Returns
-    -------
-    tensor of shape (n, members)
-        Counts as float32; each column sums to n.
-
-    Raises
-    ------
-    ValueError
-        If `n` or `members` is not positive.
-
-    Examples
-    --------
-    >>> bootstrap_counts(100, members=3).sum(dim=0)
-    tensor([100., 100., 100.])
-    """
-    check_count("n", n)
-    check_count("members", members)
-    rng = np.random.default_rng(seed)
-    counts = [np.bincount(rng.integers(n, size=n), minlength=n) for _ in range(members)]
-    return torch.from_numpy(np.stack(counts, axis=1)).float()
-
-
 def ensemble_nll(model, x, target, weight=None):
     """Gaussian negative log-likelihood of each member: mean over the batch, sum over the members.
 
     Parameters
     ----------
-    model : Ensemble
+    model : GaussianEnsemble
         Outputs of shape (members, n, 2).
     x : tensor of shape (n, inputs)
         Inputs.
     target : tensor of shape (n,) or (n, members)
         Targets, the same for all members or a column for each.
     weight : tensor of shape (n, members), optional
-        Weights of the points, for example :func:`bootstrap_counts`.
+        Weights of the points, for example :func:`hepml_labs.nn.bootstrap_counts`.
 
     Returns
     -------
@@ -138,7 +62,7 @@ def ensemble_nll(model, x, target, weight=None):
 
     Examples
     --------
-    >>> ensemble = Ensemble(lambda: nn.Linear(3, 2), members=5)
+    >>> ensemble = GaussianEnsemble(lambda: torch.nn.Linear(3, 2), members=5)
     >>> ensemble_nll(ensemble, torch.zeros(8, 3), torch.zeros(8)).ndim
     0
     """
@@ -205,7 +129,7 @@ def repulsive_loss(model, x, target, train_size, repulsion=1.0, prior_sigma=1.0)
 
     Parameters
     ----------
-    model : Ensemble
+    model : GaussianEnsemble
         Outputs of shape (members, n, 2).
     x, target : tensor of shape (n, inputs) and (n,)
         Batch.
@@ -228,7 +152,7 @@ def repulsive_loss(model, x, target, train_size, repulsion=1.0, prior_sigma=1.0)
 
     Examples
     --------
-    >>> ensemble = Ensemble(lambda: nn.Linear(3, 2), members=5)
+    >>> ensemble = GaussianEnsemble(lambda: torch.nn.Linear(3, 2), members=5)
     >>> repulsive_loss(ensemble, torch.randn(8, 3), torch.zeros(8), train_size=1000).ndim
     0
     """

@@ -99,14 +99,14 @@ def chapters():
     Returns
     -------
     list of str
-        Names of the folders of the package with a module or package `exercises`.
+        Names of the folders of the package with a package `exercises`.
     """
     names = [module.name for module in pkgutil.iter_modules(hepml_labs.__path__) if module.ispkg]
     return [name for name in names if name != "teaching" and importlib.util.find_spec(f"hepml_labs.{name}.exercises")]
 
 
 def exercises(chapter):
-    """Return the exercises of a chapter.
+    """Return the exercises of a chapter: the lists `EXERCISES` of the modules in its package `exercises`, one per lab.
 
     Parameters
     ----------
@@ -116,7 +116,7 @@ def exercises(chapter):
     Returns
     -------
     dict
-        From the name of each exercise to the `Exercise`, in the chapter's order.
+        From the name of each exercise to the `Exercise`, in the order of the modules' names.
 
     Raises
     ------
@@ -127,12 +127,15 @@ def exercises(chapter):
     if chapter not in known:
         raise ValueError(f"name: there is no chapter '{chapter}' with exercises, the chapters are {', '.join(known)}")
     registered = {}
-    for exercise in importlib.import_module(f"hepml_labs.{chapter}.exercises").EXERCISES:
-        if exercise.chapter != chapter or exercise.name in registered:
-            raise ValueError(
-                f"EXERCISES of {chapter}: '{exercise.name}' is registered twice or belongs to another chapter"
-            )
-        registered[exercise.name] = exercise
+    package = importlib.import_module(f"hepml_labs.{chapter}.exercises")
+    modules = sorted(module.name for module in pkgutil.iter_modules(package.__path__))
+    for module in modules:
+        for exercise in importlib.import_module(f"{package.__name__}.{module}").EXERCISES:
+            if exercise.chapter != chapter or exercise.name in registered:
+                raise ValueError(
+                    f"EXERCISES of {chapter}: '{exercise.name}' is registered twice or belongs to another chapter"
+                )
+            registered[exercise.name] = exercise
     return registered
 
 

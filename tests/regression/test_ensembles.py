@@ -5,20 +5,18 @@ import pytest
 import torch
 from torch import nn
 
-from hepml_labs.nn import MLP
-from hepml_labs.regression.ensembles import (
-    Ensemble,
-    bootstrap_counts,
-    ensemble_nll,
-    kernel_repulsion,
-    repulsive_loss,
-)
+from hepml_labs.nn import MLP, bootstrap_counts
+from hepml_labs.regression.ensembles import GaussianEnsemble, ensemble_nll, kernel_repulsion, repulsive_loss
 from hepml_labs.regression.losses import gaussian_nll
 from hepml_labs.training import fit
 
 
 def _build():
     return MLP(3, 2, hidden=(8, 8))
+
+
+def _two():
+    return GaussianEnsemble(_build, members=2)
 
 
 def _data(n, seed=1):
@@ -30,7 +28,7 @@ def _data(n, seed=1):
 def test_members_equal_networks_trained_alone():
     """Same start, same batches: the vectorised training is the separate trainings, member by member."""
     x, target = _data(64)
-    ensemble = Ensemble(_build, members=3, seed=10)
+    ensemble = GaussianEnsemble(_build, members=3, seed=10)
     options = dict(epochs=5, batch_size=16, learning_rate=0.01, seed=4, progress=False)
     fit(ensemble, ensemble_nll, (x, target), **options)
     together = ensemble(x)
@@ -44,7 +42,7 @@ def test_members_equal_networks_trained_alone():
 
 def test_a_column_of_targets_and_of_weights_for_each_member():
     x, target = _data(20)
-    ensemble = Ensemble(_build, members=2)
+    ensemble = GaussianEnsemble(_build, members=2)
     columns = torch.stack([target, target + 1], dim=1)
     weight = bootstrap_counts(20, 2, seed=3)
     mean, log_sigma = ensemble(x).unbind(-1)
@@ -70,7 +68,7 @@ def test_bootstrap_of_straight_lines_gives_their_known_error_and_shared_data_non
     error = (sigma**2 * (grid @ torch.linalg.inv(design.T @ design) * grid).sum(1)).sqrt()
 
     def spread(weight):
-        ensemble = Ensemble(lambda: nn.Linear(1, 2).double(), members)
+        ensemble = GaussianEnsemble(lambda: nn.Linear(1, 2).double(), members)
         with torch.no_grad():  # sigma fixed at one: the likelihood is least squares
             ensemble.stacked["weight"][:, 1] = 0
             ensemble.stacked["bias"][:, 1] = 0
@@ -123,7 +121,7 @@ def test_two_repelled_lines_settle_where_force_and_likelihood_balance():
     n, target = 50, torch.zeros(50, dtype=torch.float64)
     x = torch.zeros(n, 1, dtype=torch.float64)
     for repulsion in (1.0, 4.0):
-        ensemble = Ensemble(lambda: nn.Linear(1, 2).double(), members=2)
+        ensemble = GaussianEnsemble(lambda: nn.Linear(1, 2).double(), members=2)
         with torch.no_grad():
             ensemble.stacked["weight"].zero_()
             ensemble.stacked["bias"].copy_(torch.tensor([[0.5, 0.0], [-0.4, 0.0]]))
@@ -138,7 +136,7 @@ def test_two_repelled_lines_settle_where_force_and_likelihood_balance():
 
 def test_repulsive_loss_adds_the_prior_and_without_force_is_an_ensemble():
     x, target = _data(16)
-    ensemble = Ensemble(_build, members=3)
+    ensemble = GaussianEnsemble(_build, members=3)
     squares = sum((p**2).sum() for p in ensemble.parameters())
     plain = ensemble_nll(ensemble, x, target)
     found = repulsive_loss(ensemble, x, target, train_size=100, repulsion=0.0, prior_sigma=0.5)
@@ -148,19 +146,19 @@ def test_repulsive_loss_adds_the_prior_and_without_force_is_an_ensemble():
 
 
 def test_prediction_is_the_law_of_total_variance():
-    ensemble = Ensemble(_build, members=4)
+    ensemble = GaussianEnsemble(_build, members=4)
     x, _ = _data(5)
     mean, sigma_syst, sigma_stat = ensemble.predict_distribution(x)
     means, sigmas = ensemble(x)[..., 0].detach().numpy(), ensemble(x)[..., 1].exp().detach().numpy()
     np.testing.assert_allclose(mean, means.mean(0), rtol=1e-5)
     np.testing.assert_allclose(sigma_syst, np.sqrt((sigmas**2).mean(0)), rtol=1e-5)
     np.testing.assert_allclose(sigma_stat, means.std(0, ddof=1), rtol=1e-4)
-    assert (Ensemble(_build, members=1).predict_distribution(x)[2] == 0).all()
+    assert (GaussianEnsemble(_build, members=1).predict_distribution(x)[2] == 0).all()
 
 
 def test_state_dict_round_trip_and_gradients():
     x, target = _data(12)
-    ensemble, other = Ensemble(_build, 3, seed=1), Ensemble(_build, 3, seed=2)
+    ensemble, other = GaussianEnsemble(_build, 3, seed=1), GaussianEnsemble(_build, 3, seed=2)
     other.load_state_dict(ensemble.state_dict())
     assert torch.equal(ensemble(x), other(x))
     repulsive_loss(ensemble, x, target, 12).backward()
@@ -169,7 +167,7 @@ def test_state_dict_round_trip_and_gradients():
 
 
 def test_runs_on_the_meta_device():
-    ensemble = Ensemble(_build, 3).to("meta")
+    ensemble = GaussianEnsemble(_build, 3).to("meta")
     x, target = torch.zeros(5, 3, device="meta"), torch.zeros(5, device="meta")
     assert ensemble(x).device.type == "meta"
     assert repulsive_loss(ensemble, x, target, 10).device.type == "meta"
@@ -177,25 +175,34 @@ def test_runs_on_the_meta_device():
 
 def test_building_leaves_the_callers_random_numbers_alone():
     state = torch.random.get_rng_state()
-    Ensemble(_build, 3)
+    GaussianEnsemble(_build, 3)
     assert torch.equal(torch.random.get_rng_state(), state)
 
 
 @pytest.mark.parametrize(
     ("name", "call"),
     [
-        ("members", lambda: Ensemble(_build, 0)),
+        ("members", lambda: GaussianEnsemble(_build, 0)),
         ("n", lambda: bootstrap_counts(0, 2)),
         ("members", lambda: bootstrap_counts(5, 0)),
-        ("target", lambda: ensemble_nll(Ensemble(_build, 2), torch.zeros(4, 3), torch.zeros(4, 1))),
-        ("weight", lambda: ensemble_nll(Ensemble(_build, 2), torch.zeros(4, 3), torch.zeros(4), torch.ones(4, 3))),
-        ("x", lambda: Ensemble(_build, 2).predict_distribution(torch.zeros(4))),
-        ("x", lambda: Ensemble(_build, 2).predict_distribution(torch.zeros(4, 5))),
-        ("x", lambda: Ensemble(_build, 2).predict_distribution(torch.full((4, 3), torch.nan))),
+        ("target", lambda: ensemble_nll(_two(), torch.zeros(4, 3), torch.zeros(4, 1))),
+        (
+            "weight",
+            lambda: ensemble_nll(_two(), torch.zeros(4, 3), torch.zeros(4), torch.ones(4, 3)),
+        ),
+        ("x", lambda: _two().predict_distribution(torch.zeros(4))),
+        ("x", lambda: _two().predict_distribution(torch.zeros(4, 5))),
+        ("x", lambda: _two().predict_distribution(torch.full((4, 3), torch.nan))),
         ("functions", lambda: kernel_repulsion(torch.zeros(1, 4))),
-        ("train_size", lambda: repulsive_loss(Ensemble(_build, 2), torch.zeros(4, 3), torch.zeros(4), 0)),
-        ("repulsion", lambda: repulsive_loss(Ensemble(_build, 2), torch.zeros(4, 3), torch.zeros(4), 9, repulsion=-1)),
-        ("prior_sigma", lambda: repulsive_loss(Ensemble(_build, 2), torch.zeros(4, 3), torch.zeros(4), 9, 1.0, 0.0)),
+        ("train_size", lambda: repulsive_loss(_two(), torch.zeros(4, 3), torch.zeros(4), 0)),
+        (
+            "repulsion",
+            lambda: repulsive_loss(_two(), torch.zeros(4, 3), torch.zeros(4), 9, repulsion=-1),
+        ),
+        (
+            "prior_sigma",
+            lambda: repulsive_loss(_two(), torch.zeros(4, 3), torch.zeros(4), 9, 1.0, 0.0),
+        ),
     ],
 )
 def test_bad_input_is_named(name, call):

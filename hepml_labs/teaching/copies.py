@@ -5,7 +5,7 @@ import json
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from hepml_labs.teaching.student import find_notebooks, student_text
+from hepml_labs.teaching.student import find_notebooks, reader_text
 
 _MANIFEST = ".hepml_labs.json"
 
@@ -50,7 +50,7 @@ def copy_labs(source, directory, solutions=False):
     copies, copied_from = Copies(folder), _read_manifest(folder)
     for file, relative in find_notebooks([Path(source)]):
         name, target = relative.as_posix(), folder / relative
-        text = file.read_text(encoding="utf-8") if solutions else student_text(file)
+        text = reader_text(file, solutions)
         version = hashlib.sha256(text.encode()).hexdigest()
         try:
             target.parent.mkdir(parents=True, exist_ok=True)

@@ -1,8 +1,10 @@
-"""Cut the solutions out of a notebook and leave blanks."""
+"""What a reader gets: notebooks with blanks in the place of solutions."""
 
 import ast
 import copy
 import re
+
+from hepml_labs.teaching.standalone import standalone
 
 BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
 BLANK = "...  # your code here"
@@ -188,7 +190,7 @@ def write_student_versions(sources, output, force=False):
     """
     written = []
     for source, relative in find_notebooks(sources):
-        target, text = output / relative, student_text(source)
+        target, text = output / relative, reader_text(source)
         if target.exists() and target.read_text(encoding="utf-8") != text and not force:
             raise FileExistsError(f"{target} exists and differs: choose another folder, or overwrite with --force")
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -197,27 +199,35 @@ def write_student_versions(sources, output, force=False):
     return written
 
 
-def student_text(source):
-    """Return the student version of a notebook file as text.
+def reader_text(source, solutions=False):
+    """Return a lab as a reader gets it in JupyterLab: its text spelled out, its solutions cut.
 
     Parameters
     ----------
     source : pathlib.Path
         The full notebook.
+    solutions : bool
+        Whether to keep the solutions.
 
     Returns
     -------
     str
+        Content of the file.
 
     Raises
     ------
     ValueError
-        When it cannot be cut, with its name.
+        When the solutions cannot be cut or a citation is unknown, with the notebook's name.
     """
     import nbformat
 
     try:
-        return nbformat.writes(student_version(nbformat.read(source, as_version=4))) + "\n"
+        notebook = nbformat.read(source, as_version=4)
+        notebook = notebook if solutions else student_version(notebook)
+        for cell in notebook.cells:
+            if cell.cell_type == "markdown":
+                cell.source = standalone(cell.source)
+        return nbformat.writes(notebook) + "\n"
     except ValueError as error:
         raise ValueError(f"{source.name}, {error}") from error
 

@@ -1,8 +1,11 @@
 """Student versions: solutions cut, all else kept, and valid Python left."""
 
+import re
+
 import nbformat
 import pytest
 
+from hepml_labs import paths
 from hepml_labs.teaching.copies import copy_labs
 from hepml_labs.teaching.student import cut_solutions, student_version, write_student_versions
 
@@ -138,6 +141,25 @@ def test_error_names_notebook_and_cell(tmp_path):
         write_student_versions([tmp_path], tmp_path / "out")
     with pytest.raises(ValueError, match="there is no notebook or folder"):
         write_student_versions([tmp_path / "nowhere"], tmp_path / "out")
+
+
+@pytest.mark.parametrize("solutions", [False, True])
+def test_readers_copies_hold_no_role_and_no_link_that_leads_nowhere(tmp_path, solutions):
+    folder = copy_labs(paths.notebooks(), tmp_path, solutions).folder
+    for file in folder.rglob("*.ipynb"):
+        text = "\n".join(c.source for c in nbformat.read(file, as_version=4).cells if c.cell_type == "markdown")
+        assert not re.search(r"\{[a-z:]+\}`", text), file
+        for target in re.findall(r"\]\((?!https?:)([^)#]+)", text):
+            assert (file.parent / target).is_file(), f"{file}: {target}"
+
+
+def test_an_unknown_citation_is_named(tmp_path):
+    make_notebook(tmp_path / "a.ipynb")
+    notebook = nbformat.read(tmp_path / "a.ipynb", as_version=4)
+    notebook.cells[0].source = "# Title {cite}`nobody1900nothing`"
+    nbformat.write(notebook, tmp_path / "a.ipynb")
+    with pytest.raises(ValueError, match=r"a\.ipynb, text: found the citation 'nobody1900nothing'"):
+        write_student_versions([tmp_path / "a.ipynb"], tmp_path / "out")
 
 
 def test_copies_are_never_overwritten_and_newer_versions_are_named(tmp_path):

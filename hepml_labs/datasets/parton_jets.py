@@ -63,6 +63,48 @@ class PartonJets(pythia8mc.UserHooks):
         return [(jets.y(k), jets.phi(k)) for k in found if abs(jets.y(k)) < self.WIDE_ETA]
 
 
+class FourPartonJets(pythia8mc.UserHooks):
+    """Drop events while they are made, as soon as it is clear that they have no four jets.
+
+    Parameters
+    ----------
+    radius : float
+        Of the jets, anti-kT.
+    early, late : float
+        Smallest pT of the fourth jet of partons, GeV: at a shower scale of 20 GeV, and after the shower.
+    """
+
+    WIDE_ETA = 3.0
+
+    def __init__(self, radius, early, late):
+        super().__init__()
+        self.early, self.late = (
+            pythia8mc.SlowJet(-1, radius, least, self.WIDE_ETA, 2, 2, None, False) for least in (early, late)
+        )
+
+    def canVetoPT(self):
+        """Ask to be called once on the way down of the shower."""
+        return True
+
+    def scaleVetoPT(self):
+        """Scale at which to be called, GeV."""
+        return 20.0
+
+    def doVetoPT(self, position, event):
+        """Whether to drop the event here."""
+        self.early.analyze(event)
+        return self.early.sizeJet() < 4
+
+    def canVetoPartonLevel(self):
+        """Ask to be called after the shower."""
+        return True
+
+    def doVetoPartonLevel(self, event):
+        """Whether to drop the event here."""
+        self.late.analyze(event)
+        return self.late.sizeJet() < 4
+
+
 def _quarks(event, top):
     """Three quarks of the decay of a top in Pythia's event record."""
     first, second = event[top].daughter1(), event[top].daughter2()

@@ -40,6 +40,18 @@ SETTINGS = (
     "PartonLevel:MPI = off",
     "TimeShower:QEDshowerByL = off",
 )
+VARIATIONS = {
+    "nominal": (),
+    "alternative": (
+        "SpaceShower:dipoleRecoil = on",
+        "SpaceShower:alphaSvalue = 0.11",
+        "TimeShower:alphaSvalue = 0.11",
+        "SpaceShower:pT0Ref = 4.0",
+        "BeamRemnants:primordialKThard = 3.0",
+        "PDF:pSet = 8",
+    ),
+}
+"""Name: Pythia's settings beside `SETTINGS`, see `generate`."""
 FIRST, SECOND = np.triu_indices(JETS, 1)
 
 COLUMNS = {
@@ -48,8 +60,15 @@ COLUMNS = {
     "number": f"(n,): number of jets, at most {JETS}",
 }
 
+FEATURES = (
+    *("log_pt_z", "rapidity_z", "number", "log_ht"),
+    *(f"{name}_{k}" for name in ("log_pt", "eta", "dphi") for k in (1, 2, 3)),
+    *("dr_12", "dr_13", "dr_23"),
+)
+"""Columns of `features`; momenta in GeV, natural logarithms."""
 
-def generate(n, seed, *, minimum_jets=1):
+
+def generate(n, seed, *, minimum_jets=1, variation="nominal"):
     """Generate Z + jets events.
 
     Parameters
@@ -60,6 +79,11 @@ def generate(n, seed, *, minimum_jets=1):
         With an integer, the events of a smaller set open the larger one.
     minimum_jets : int
         Events with fewer jets are dropped; 1 to 8.
+    variation : {"nominal", "alternative"}
+        Which simulation. The alternative one shares the process and the cuts; its initial-state shower recoils within
+        dipoles, both showers have alpha_s(m_Z) = 0.11 (nominal: 0.1365), emission is damped below 4 GeV (2 GeV), the
+        primordial transverse momentum is 3 GeV (1.8 GeV), and the parton densities are CTEQ6L1 (NNPDF2.3 at leading
+        order).
 
     Returns
     -------
@@ -86,12 +110,15 @@ def generate(n, seed, *, minimum_jets=1):
     """
     check_between("minimum_jets", minimum_jets, 1, JETS, include_low=True, include_high=True)
     check_count("minimum_jets", minimum_jets)
-    return take(n, _events(np.random.default_rng(seed), minimum_jets))
+    if variation not in VARIATIONS:
+        raise ValueError(f"variation: found {variation!r}, expected one of {list(VARIATIONS)}")
+    settings = (*SETTINGS, *VARIATIONS[variation])
+    return take(n, _events(np.random.default_rng(seed), minimum_jets, settings))
 
 
-def _events(random, minimum_jets):
+def _events(random, minimum_jets, settings=SETTINGS):
     """Selected events, a batch of generated ones at a time."""
-    for batch in events(SETTINGS, random, BATCH):
+    for batch in events(settings, random, BATCH):
         final = batch.prt[batch.prt.status > 0]
         # 23 marks what leaves the hard process: there are also muons of hadrons and of photons that split
         muon = (abs(final.id) == 13) & (final.status == 23)
@@ -114,6 +141,61 @@ def _selected(columns):
         close = delta_r(jets[:, FIRST], jets[:, SECOND]) < MINIMUM_DELTA_R + MARGIN
     low, high = MASS_RANGE
     return ~(close & (jets[:, SECOND, 0] > 0)).any(axis=1) & (dimuon > low + MARGIN) & (dimuon < high - MARGIN)
+
+
+def features(data):
+    """Variables of events for classifiers, of fixed length.
+
+    Parameters
+    ----------
+    data : mapping with ``muons`` and ``jets``
+        From `generate` or `hepml_labs.datasets.load`.
+
+    Returns
+    -------
+    array of float32, (n, 16)
+        The columns of `FEATURES`: ln pT and rapidity of the Z boson, number of jets, ln of the sum of all jets' pT; of
+        the three leading jets ln pT, pseudorapidity and abs(Delta phi) from the Z boson, and Delta R of each two.
+        A missing jet has a pT of 20 GeV, the threshold, and zeros for its other variables.
+
+    Raises
+    ------
+    ValueError
+        If a column is missing or has another shape.
+
+    Examples
+    --------
+    >>> muons = [[[45.6, 45.6, 0.0, 0.0], [40.0, 0.0, 40.0, 0.0]]]
+    >>> jets = np.zeros((1, 8, 4))
+    >>> jets[0, 0] = 60.0, -36.0, -48.0, 0.0
+    >>> row = features({"muons": np.array(muons), "jets": jets})[0]
+    >>> {name: round(float(value), 2) for name, value in zip(FEATURES, row) if name.endswith(("_1", "_2"))}
+    {'log_pt_1': 4.09, 'log_pt_2': 3.0, 'eta_1': 0.0, 'eta_2': 0.0, 'dphi_1': 2.93, 'dphi_2': 0.0}
+    """
+    for name in ("muons", "jets"):
+        if name not in data:
+            raise ValueError(f"data: column {name!r} is missing")
+    muons, jets = (np.asarray(data[name], dtype=np.float64) for name in ("muons", "jets"))
+    check_array("muons", muons, ("n", 2, 4))
+    check_array("jets", jets, (len(muons), JETS, 4))
+    boson, three = muons.sum(axis=1), jets[:, :3]
+    first, second = np.triu_indices(3, 1)
+    present = three[..., 0] > 0
+    with np.errstate(divide="ignore", invalid="ignore"):
+        angle = np.abs((phi(three) - phi(boson)[:, None] + np.pi) % (2 * np.pi) - np.pi)
+        logarithm, pseudorapidity, distance = np.log(pt(three)), eta(three), delta_r(three[:, first], three[:, second])
+    return np.column_stack(
+        [
+            np.log(np.maximum(pt(boson), 1e-3)),  # perfect balance has no logarithm
+            np.arctanh(boson[:, 3] / boson[:, 0]),
+            (jets[..., 0] > 0).sum(axis=1),
+            np.log(np.maximum(pt(jets).sum(axis=1), MINIMUM_PT)),
+            np.where(present, logarithm, np.log(MINIMUM_PT)),
+            np.where(present, pseudorapidity, 0.0),
+            np.where(present, angle, 0.0),
+            np.where(present[:, second], distance, 0.0),
+        ]
+    ).astype(np.float32)
 
 
 def pack(columns):

@@ -2,6 +2,7 @@
 
 import re
 from functools import cache
+from urllib.parse import quote
 
 from hepml_labs import paths
 
@@ -55,14 +56,16 @@ def _bibliography():
 
 
 def _reference(entry):
+    from pybtex.richtext import Text
+
     people = entry.persons.get("author") or entry.persons["editor"]
     names = [" ".join([*person.prelast_names, *person.last_names]) for person in people]
     if len(names) > 2 or "others" in names:
         names = [f"{names[0]} et al."]
     fields = entry.fields
-    short = re.sub(r"[{}]", "", f"{' and '.join(names)} {fields['year']}")
+    short = f"{Text.from_latex(' and '.join(names))} {fields['year']}"
     if "eprint" in fields:
         return f"[{short}](https://arxiv.org/abs/{fields['eprint']})"
-    if "doi" in fields:
-        return f"[{short}](https://doi.org/{fields['doi']})"
-    return f"{short} ({fields['number']})"  # a report
+    if "doi" in fields or "url" in fields:
+        return f"[{short}](<{fields.get('url') or 'https://doi.org/' + quote(fields['doi'])}>)"
+    return f"{short} ({fields.get('number') or 'ISBN ' + fields['isbn']})"  # a report or a book

@@ -48,11 +48,12 @@ def test_every_entry_of_the_bibliography_can_be_looked_up(bibliography):
         assert re.fullmatch(r"(19|20)\d\d", entry.fields["year"]), key
         eprint, doi = entry.fields.get("eprint"), entry.fields.get("doi")
         report = entry.type == "techreport" and entry.fields.get("number")  # from before there was an arXiv
-        assert eprint or doi or report, f"{key} has neither eprint nor doi"
+        other = report or entry.fields.get("isbn") or entry.fields.get("url")
+        assert eprint or doi or other, f"{key} has neither eprint nor doi, number of a report, ISBN or address"
         assert not eprint or re.fullmatch(r"\d{4}\.\d{4,5}|[a-z-]+/\d{7}", eprint), key
         assert not doi or doi.startswith("10."), key
         assert re.fullmatch(r"[a-z]+\d{4}[a-z]+", key), f"{key}: expected surname, year and a word"
-        places.append(eprint or doi or report)
+        places.append(eprint or doi or other)
     assert [place for place, count in Counter(places).items() if count > 1] == []
 
 

@@ -8,8 +8,9 @@ from scipy.optimize import minimize
 
 pytest.importorskip("pythia8mc")
 
-from hepml_labs.datasets import z_jets
-from hepml_labs.datasets.z_jets import COLUMNS, MASS_STEP, MASS_UNIT, STEP, generate, pack, unpack
+from hepml_labs.datasets import load, z_jets
+from hepml_labs.datasets.z_jets import COLUMNS, FEATURES, MASS_STEP, MASS_UNIT, STEP, features, generate, pack, unpack
+from hepml_labs.evaluation import area_under_curve
 from hepml_labs.physics.kinematics import delta_r, eta, mass, phi, pt
 
 EVENTS = 1500
@@ -100,6 +101,69 @@ def test_minimum_jets_selects_among_the_same_events(events):
     chosen = events["number"] >= 3
     for name in COLUMNS:
         assert np.array_equal(many[name], events[name][chosen][:20])
+
+
+def test_the_alternative_simulation_has_the_same_cuts_and_other_events(events):
+    alternative = generate(300, seed=5, variation="alternative")
+    assert list(alternative) == list(COLUMNS)
+    assert not np.isin(alternative["muons"][:, 0, 0], events["muons"][:, 0, 0]).any()
+    present = alternative["jets"][..., 0] > 0
+    assert pt(alternative["jets"][present]).min() > 20 and np.abs(eta(alternative["jets"][present])).max() < 5
+    nominal = generate(30, seed=5, variation="nominal")
+    for name in COLUMNS:
+        assert np.array_equal(nominal[name], events[name][:30])
+
+
+def test_a_classifier_tells_the_simulations_apart_but_not_often():
+    """Area under the curve of boosted trees, and their density ratio: the supports overlap."""
+    ensemble = pytest.importorskip("sklearn.ensemble")
+    n = 20_000
+    inputs, label = (
+        np.concatenate([function(load(name, "train", n=n)) for name in ("z_jets", "z_jets_alternative")])
+        for function in (features, lambda data: np.full(len(data), data.card["name"] == "z_jets_alternative"))
+    )
+    order = np.random.default_rng(1).permutation(len(label))
+    fit, test = order[:n], order[n:]
+    trees = ensemble.HistGradientBoostingClassifier(max_iter=80, max_leaf_nodes=12, learning_rate=0.1, random_state=1)
+    probability = trees.fit(inputs[fit], label[fit]).predict_proba(inputs[test])[:, 1]
+    assert 0.58 < area_under_curve(label[test], probability).value < 0.65
+    ratio = probability / (1 - probability)
+    assert np.mean((ratio > 0.2) & (ratio < 5)) > 0.98
+    masses = [mass(load(name, "train", n=n)["muons"].astype(float).sum(1)) for name in ("z_jets", "z_jets_alternative")]
+    assert abs(np.median(masses[0]) - np.median(masses[1])) < 4 * 1.25 * np.std(masses) * np.sqrt(2 / n)
+
+
+def test_features_of_an_event_made_by_hand():
+    def momentum(size, angle, rapid=0.0):
+        return [size * np.cosh(rapid), size * np.cos(angle), size * np.sin(angle), size * np.sinh(rapid)]
+
+    jets = np.zeros((2, 8, 4))
+    jets[:, 0] = momentum(60.0, 3.0, 1.5)
+    jets[0, 1] = momentum(30.0, -3.0, -0.5)
+    muons = np.array([[momentum(50.0, 0.0, 0.3), momentum(30.0, 0.0, 0.3)]] * 2)
+    two, one = (dict(zip(FEATURES, row, strict=True)) for row in features({"muons": muons, "jets": jets}).tolist())
+    distance = np.hypot(2.0, 2 * np.pi - 6.0)
+    expected = [
+        np.log(80),
+        0.3,
+        2,
+        np.log(90),
+        np.log(60),
+        np.log(30),
+        np.log(20),
+        1.5,
+        -0.5,
+        0,
+        3,
+        3,
+        0,
+        distance,
+        0,
+        0,
+    ]
+    np.testing.assert_allclose(list(two.values()), expected, rtol=1e-5, atol=1e-6)
+    assert one["number"] == 1 and one["dr_12"] == one["eta_2"] == one["dphi_2"] == 0
+    np.testing.assert_allclose([one["log_ht"], one["log_pt_2"]], np.log([60, 20]), rtol=1e-6)
 
 
 def particle(number, transverse, pseudorapidity=0.0, angle=0.0, status=None):
@@ -198,7 +262,13 @@ def test_bad_input_is_named(events):
     for wrong in (0, 9, 1.5):
         with pytest.raises(ValueError, match=f"^minimum_jets: found {wrong}"):
             generate(5, seed=1, minimum_jets=wrong)
+    with pytest.raises(ValueError, match="^variation: found 'other', expected one of"):
+        generate(5, seed=1, variation="other")
+    with pytest.raises(ValueError, match="^data: column 'muons' is missing"):
+        features({"jets": events["jets"]})
     for name in ("muons", "jets"):
+        with pytest.raises(ValueError, match=f"^{name}: found shape"):
+            features({**events, name: events[name][:, :1]})
         with pytest.raises(ValueError, match=f"^{name}: found shape"):
             pack({**events, name: events[name][:, :1]})
     with pytest.raises(ValueError, match="^jets: found a pT of .* expected all above 20 GeV"):

@@ -149,7 +149,7 @@ def test_readers_copies_hold_no_role_and_no_link_that_leads_nowhere(tmp_path, so
     for file in folder.rglob("*.ipynb"):
         text = "\n".join(c.source for c in nbformat.read(file, as_version=4).cells if c.cell_type == "markdown")
         assert not re.search(r"\{[a-z:]+\}`", text), file
-        for target in re.findall(r"\]\((?!https?:)([^)#]+)", text):
+        for target in re.findall(r"\]\((?!<?https?:)([^)#]+)", text):
             assert (file.parent / target).is_file(), f"{file}: {target}"
 
 

@@ -194,3 +194,107 @@ def pulls(pulls_by_label, axes=None, limit=5.0, bins=60):
     axes.set(xlabel="pull", ylabel="density", yscale="log", ylim=(1e-4, 1.0))
     axes.legend()
     return axes
+
+
+def roc(curves_by_label, axes=None, rejection=True):
+    """Draw background rejection (or background efficiency) against signal efficiency.
+
+    Parameters
+    ----------
+    curves_by_label : dict of str to hepml_labs.evaluation.RocCurve or hepml_labs.evaluation.RocBand
+        One entry per classifier; a RocBand is drawn with its confidence band.
+    axes : matplotlib.axes.Axes, optional
+        Where to draw; a new figure by default.
+    rejection : bool
+        1 / background efficiency on a logarithmic axis, as in tagging papers; otherwise the background efficiency.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+
+    Examples
+    --------
+    >>> from hepml_labs.evaluation import roc_curve
+    >>> axes = roc({"toy": roc_curve(np.array([0, 1, 0, 1]), np.array([0.1, 0.9, 0.6, 0.4]))})
+    >>> axes.get_ylabel()
+    'background rejection'
+    """
+    axes = axes or plt.subplots()[1]
+
+    def height(background):
+        return 1 / np.where(background > 0, background, np.nan) if rejection else background
+
+    for label, curve in curves_by_label.items():
+        band = hasattr(curve, "low")
+        signal = curve.efficiency if band else curve.true_positive_rate
+        background = curve.background_efficiency if band else curve.false_positive_rate
+        (line,) = axes.plot(signal, height(background), label=label)
+        if band:
+            axes.fill_between(signal, height(curve.low), height(curve.high), color=line.get_color(), alpha=0.25, lw=0)
+    axes.plot(grid := np.linspace(0.01, 1, 200), height(grid), "k:", linewidth=1, label="guessing")
+    kind, scale = ("rejection", "log") if rejection else ("efficiency", "linear")
+    axes.set(xlabel="signal efficiency", ylabel=f"background {kind}", xlim=(0, 1), yscale=scale)
+    axes.legend()
+    return axes
+
+
+def reliability(by_label, axes=None):
+    """Draw observed against predicted frequency: a reliability diagram.
+
+    Parameters
+    ----------
+    by_label : dict of str to hepml_labs.evaluation.Reliability
+        One entry per classifier.
+    axes : matplotlib.axes.Axes, optional
+        Where to draw; a new figure by default.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+
+    Examples
+    --------
+    >>> from hepml_labs.evaluation import reliability as measure
+    >>> axes = reliability({"toy": measure(np.array([0, 1, 1]), np.array([0.2, 0.7, 0.9]), bins=3)})
+    >>> axes.get_xlabel()
+    'predicted probability'
+    """
+    axes = axes or plt.subplots(figsize=(4.6, 4.4))[1]
+    axes.plot([0, 1], [0, 1], "k:", linewidth=1, label="calibrated")
+    for label, found in by_label.items():
+        axes.errorbar(found.predicted, found.observed, found.observed_error, fmt="o-", ms=4, lw=1.2, label=label)
+    axes.set(xlabel="predicted probability", ylabel="observed frequency", xlim=(0, 1), ylim=(0, 1), aspect="equal")
+    axes.legend()
+    return axes
+
+
+def significance_improvement(by_label, axes=None):
+    """Draw significance improvement against signal efficiency, with bands of one standard deviation.
+
+    Parameters
+    ----------
+    by_label : dict of str to hepml_labs.evaluation.SignificanceImprovement
+        One entry per classifier.
+    axes : matplotlib.axes.Axes, optional
+        Where to draw; a new figure by default.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+
+    Examples
+    --------
+    >>> from hepml_labs.evaluation import significance_improvement as measure
+    >>> axes = significance_improvement({"toy": measure(np.arange(100) % 2, np.arange(100.0))})
+    >>> axes.get_xlabel()
+    'signal efficiency'
+    """
+    axes = axes or plt.subplots()[1]
+    for label, curve in by_label.items():
+        (line,) = axes.plot(curve.signal_efficiency, curve.value, label=label)
+        ends = curve.value - curve.error, curve.value + curve.error
+        axes.fill_between(curve.signal_efficiency, *ends, color=line.get_color(), alpha=0.25, lw=0)
+    axes.axhline(1, color="black", linestyle=":", linewidth=1, label="no cut")
+    axes.set(xlabel="signal efficiency", ylabel="significance improvement", xlim=(0, 1), ylim=(0, None))
+    axes.legend()
+    return axes

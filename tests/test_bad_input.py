@@ -1,4 +1,4 @@
-"""Every public function of the chapter that takes arrays refuses what is none, empty, integer or NaN, by name."""
+"""Every public function that takes arrays refuses what is none, empty, integer or NaN, by name."""
 
 import inspect
 
@@ -7,6 +7,18 @@ import pytest
 import torch
 
 from hepml_labs import evaluation
+from hepml_labs.classification import (
+    abcd,
+    binning,
+    distance_correlation,
+    logistic,
+    reweighting,
+    robustness,
+    sculpting,
+    transfer,
+)
+from hepml_labs.classification import decorrelation as protected
+from hepml_labs.classification import losses as ratio_losses
 from hepml_labs.regression import (
     amplitudes,
     closure,
@@ -38,6 +50,14 @@ FUNCTIONS = {
     **dict.fromkeys((w_decay.neutrino_rapidities, w_decay.transverse_mass), NUMPY),
     **dict.fromkeys((scratch.dense_forward, scratch.dense_backward, scratch.tanh_derivative), NUMPY),
     **dict.fromkeys((optimizers.sgd_update, optimizers.rmsprop_update, optimizers.adam_update), NUMPY),
+    **{function: TORCH for function in (*ratio_losses.LOSSES.values(), ratio_losses.cross_entropy)},
+    robustness.bernoulli_divergence: TORCH,
+    **dict.fromkeys((distance_correlation.distance_correlation, protected.planing_weights), NUMPY),
+    **dict.fromkeys((distance_correlation.squared_distance_correlation, robustness.vary_constituents), NUMPY),
+    **dict.fromkeys((sculpting.jensen_shannon_divergence, sculpting.sculpting, sculpting.sideband_fit), NUMPY),
+    **dict.fromkeys((reweighting.effective_sample_size, reweighting.leaf_log_ratio), NUMPY),
+    **dict.fromkeys((transfer.transfer_weights, transfer.transfer_estimate, abcd.independence_test), NUMPY),
+    **dict.fromkeys((logistic.newton_step, binning.quantile_edges, binning.apply_edges), NUMPY),
 }
 #: Parts of a training step do not look for NaN: `fit` notices it, and a lab wants to watch a training diverge.
 INSIDE_A_TRAINING = {

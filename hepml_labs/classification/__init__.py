@@ -1,0 +1,1 @@
+"""Classification: from the likelihood ratio to trees, networks, density ratios and backgrounds from data."""

@@ -1,0 +1,1 @@
+"""Exercises of the classification labs, a module for each."""

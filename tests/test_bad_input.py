@@ -65,8 +65,10 @@ INSIDE_A_TRAINING = {
     evidential.student_t_nll,
     *(scratch.dense_forward, scratch.dense_backward, scratch.tanh_derivative),
     *(optimizers.sgd_update, optimizers.rmsprop_update, optimizers.adam_update),
+    robustness.bernoulli_divergence,
 }
-PHYSICAL_INTEGERS = {line_shape.breit_wigner, line_shape.energy_scan}  # energies may be whole numbers
+#: Energies and counts may be whole numbers.
+PHYSICAL_INTEGERS = {line_shape.breit_wigner, line_shape.energy_scan, sculpting.jensen_shannon_divergence}
 
 
 def required(function):

@@ -280,21 +280,7 @@ class ConditionalRank:
         return self
 
     def predict(self, score, protected):
-        """Return the rank of each event, (n,), from 0 to 1; ties count half.
-
-        Parameters
-        ----------
-        score, protected : array, (n,)
-
-        Returns
-        -------
-        array, (n,)
-
-        Raises
-        ------
-        ValueError
-            If shapes differ or an entry is not finite.
-        """
+        """Return the rank of each event, (n,), from 0 to 1; ties count half. Arguments and errors as for `fit`."""
         score = to_numpy("score", score, ("n",), floating=False)
         protected = to_numpy("protected", protected, ("n",), floating=False)
         check_same_shape(score=score, protected=protected)

@@ -9,7 +9,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
-from hepml_labs.validation import check_alike, check_array, check_between, check_count
+from hepml_labs.validation import check_array, check_between, check_count
 
 __all__ = ["LogisticRegression", "newton_step"]
 
@@ -24,7 +24,7 @@ def newton_step(design, label, coefficients, weight=None, l2=0.0):
     design : array, (n, k)
         Inputs; the first column is one, for the intercept.
     label : array, (n,)
-        1 for signal, 0 for background (as floating-point numbers).
+        1 for signal, 0 for background.
     coefficients : array, (k,)
         Where the step starts.
     weight : array, (n,), optional
@@ -56,9 +56,9 @@ def newton_step(design, label, coefficients, weight=None, l2=0.0):
     """
     check_array("design", design, ("n", "k"))
     check_array("coefficients", coefficients, (design.shape[1],))
-    check_array("label", label, (len(design),))
+    check_array("label", label, (len(design),), floating=False)
     weight = np.ones(len(design)) if weight is None else weight
-    check_alike((len(design),), label=label, weight=weight)
+    check_array("weight", weight, (len(design),))
     gradient, hessian = _derivatives(design, label, coefficients, weight, l2)
     return coefficients - _inverse(hessian) @ gradient
 

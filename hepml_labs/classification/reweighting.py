@@ -66,12 +66,21 @@ def leaf_log_ratio(leaf, is_target, weight, leaves, regularization=5.0):
     array of shape (leaves,)
         log((W_target + regularization) / (W_original + regularization)); sums below zero count as zero.
 
+    Raises
+    ------
+    ValueError
+        If shapes differ, or leaves are no whole numbers.
+
     Examples
     --------
     >>> is_target, weight = np.array([True, True, False]), np.ones(3)
     >>> leaf_log_ratio(np.array([0, 0, 0]), is_target, weight, leaves=1, regularization=0.0)  # log 2
     array([0.69314718])
     """
+    for name, values in (("leaf", leaf), ("is_target", is_target), ("weight", weight)):
+        check_array(name, values, (np.size(leaf),), floating=False)
+    if not np.issubdtype(leaf.dtype, np.integer) or is_target.dtype != bool:
+        raise ValueError(f"leaf, is_target: found {leaf.dtype} and {is_target.dtype}, expected whole numbers and bool")
     target = np.bincount(leaf, weight * is_target, leaves).clip(0)
     original = np.bincount(leaf, weight * ~is_target, leaves).clip(0)
     return np.log((target + regularization) / (original + regularization))

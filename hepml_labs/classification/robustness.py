@@ -9,7 +9,7 @@ import torch
 
 from hepml_labs.classification.losses import binary_cross_entropy
 from hepml_labs.physics.kinematics import pt
-from hepml_labs.validation import check_array, check_between, check_same_shape
+from hepml_labs.validation import check_alike, check_array, check_between, check_same_shape
 
 __all__ = ["adversarial_loss", "bernoulli_divergence", "fast_gradient_sign", "normed_gradient", "vary_constituents"]
 
@@ -115,14 +115,14 @@ def bernoulli_divergence(log_odds, other_log_odds):
     Raises
     ------
     ValueError
-        If shapes differ.
+        If shapes differ, or a tensor is empty or not floating-point.
 
     Examples
     --------
     >>> bernoulli_divergence(torch.tensor([0.0, 0.0]), torch.tensor([0.0, 2.0]))
     tensor([0.0000, 0.4338])
     """
-    check_same_shape(log_odds=log_odds, other_log_odds=other_log_odds)
+    check_alike(finite=False, log_odds=log_odds, other_log_odds=other_log_odds)
     softplus = torch.nn.functional.softplus  # log(1 - p) = -softplus(log-odds): finite for any log-odds
     difference = torch.sigmoid(log_odds) * (log_odds - other_log_odds)
     return difference - softplus(log_odds) + softplus(other_log_odds)

@@ -113,7 +113,7 @@ def asimov_significance(signal, background, background_error=0.0):
         ("background", background, background > 0, "above zero"),
         ("background_error", sigma, sigma >= 0, "of at least zero"),
     ):
-        if not (good & np.isfinite(values)).all():
+        if values.size == 0 or not (good & np.isfinite(values)).all():
             raise ValueError(f"{name}: found {values[()]}, expected finite numbers {expected}")
     total = signal + background
     variance = sigma**2

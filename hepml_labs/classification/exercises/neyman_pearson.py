@@ -6,7 +6,7 @@ from scipy.special import expit
 from hepml_labs.classification.logistic import newton_step
 from hepml_labs.classification.two_densities import Gaussians
 from hepml_labs.teaching import Exercise, Mistake
-from hepml_labs.validation import check_alike
+from hepml_labs.validation import check_array
 
 
 def gaussian_log_ratio(x, mean_0, mean_1, covariance):
@@ -61,7 +61,8 @@ def cross_entropy(log_odds, label):
     >>> float(cross_entropy(np.array([0.0, -800.0]), np.array([1.0, 1.0])).round(3))  # (log 2 + 800) / 2
     400.347
     """
-    check_alike(("n",), log_odds=log_odds, label=label)
+    check_array("log_odds", log_odds, ("n",))
+    check_array("label", label, (len(log_odds),), floating=False)
     return (np.logaddexp(0, log_odds) - label * log_odds).mean()
 
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 import torch
+from scipy.special import expit
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, has_fit_parameter, validate_data
@@ -48,7 +49,7 @@ class _Ratio(ClassifierMixin, BaseEstimator):
     def predict_proba(self, X):
         """Probabilities of the two classes at equal class weights, shape (n, 2)."""
         score = self.score_samples(X)
-        return np.stack([1 / (1 + np.exp(score)), 1 / (1 + np.exp(-score))], axis=1)
+        return np.stack([expit(-score), expit(score)], axis=1)
 
     def predict(self, X):
         """Class with the larger density, shape (n,)."""

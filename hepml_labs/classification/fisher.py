@@ -1,15 +1,11 @@
 """Fisher's linear discriminant: the best single number that a linear map makes of many."""
 
 import numpy as np
-from scipy.special import expit
-from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.utils.multiclass import check_classification_targets, type_of_target
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, column_or_1d, validate_data
 
-TYPES = (np.float64, np.float32)
+from hepml_labs.classification.linear import LinearClassifier
 
 
-class FisherDiscriminant(ClassifierMixin, BaseEstimator):
+class FisherDiscriminant(LinearClassifier):
     r"""Fisher's linear discriminant for two classes, in closed form.
 
     Of all projections :math:`t = w \cdot x` it takes the one with the largest separation of the means in units of the
@@ -34,8 +30,8 @@ class FisherDiscriminant(ClassifierMixin, BaseEstimator):
         :math:`S_W`, divided by the total weight (maximum likelihood).
     coefficients_ : array, (features,)
         The vector w, in inverse units of the inputs.
-    threshold_ : float
-        Value of t at which both classes are equally probable.
+    intercept_, threshold_ : float
+        The log-odds are t + intercept_; threshold_ = -intercept_ is the t at which both classes are equally probable.
     separation_ : float
         :math:`\Delta`, distance of the projected means in units of the common width. For Gaussians of one covariance
         the area under the ROC curve is :math:`\Phi(\Delta / \sqrt 2)`.
@@ -80,20 +76,8 @@ class FisherDiscriminant(ClassifierMixin, BaseEstimator):
             If X or y is no such array, the total weight of a class is not positive, or the scatter has no inverse in
             the direction in which the means differ: too few events, or a combination of inputs without any spread.
         """
-        X, y = validate_data(self, X, y, dtype=TYPES)
-        y = column_or_1d(y)
-        check_classification_targets(y)
-        self.classes_, index = np.unique(y, return_inverse=True)
-        if len(self.classes_) < 2:
-            raise ValueError("y: found one class, expected two")
-        if len(self.classes_) > 2:
-            kind = type_of_target(y)
-            raise ValueError(f"Only binary classification is supported. The type of the target is {kind}.")
+        X, index, weight, total = self._two_classes(X, y, sample_weight)
         x = X.astype(np.float64)
-        weight = _check_sample_weight(sample_weight, X, dtype=np.float64)
-        total = np.bincount(index, weight, minlength=2)
-        if not (total > 0).all():
-            raise ValueError(f"sample_weight: found {total} in total for the two classes, expected both above zero")
         self.priors_ = total / total.sum()
         self.means_ = np.stack([weight[index == k] @ x[index == k] for k in (0, 1)]) / total[:, None]
         residual = x - self.means_[index]
@@ -102,58 +86,13 @@ class FisherDiscriminant(ClassifierMixin, BaseEstimator):
         self.coefficients_ = _solve(self.covariance_, difference)
         self.separation_ = float(np.sqrt(self.coefficients_ @ difference))
         middle = self.coefficients_ @ self.means_.mean(0)
-        self.threshold_ = float(middle - np.log(self.priors_[1] / self.priors_[0]))
+        self.intercept_ = float(np.log(self.priors_[1] / self.priors_[0]) - middle)
         return self
 
-    def decision_function(self, X):
-        """Logarithm of the odds for signal, at the class shares of the training data.
-
-        Parameters
-        ----------
-        X : array, (n, features)
-
-        Returns
-        -------
-        array, (n,)
-            ``X @ coefficients_ - threshold_``, in the floating-point type of X.
-        """
-        check_is_fitted(self)
-        X = validate_data(self, X, reset=False, dtype=TYPES)
-        return (X @ self.coefficients_ - self.threshold_).astype(X.dtype)
-
-    def predict_proba(self, X):
-        """Probability of both classes, from two projected Gaussians of one width.
-
-        Parameters
-        ----------
-        X : array, (n, features)
-
-        Returns
-        -------
-        array, (n, 2)
-        """
-        log_odds = self.decision_function(X)
-        return np.stack([expit(-log_odds), expit(log_odds)], axis=1)
-
-    def predict(self, X):
-        """Give the more probable label.
-
-        Parameters
-        ----------
-        X : array, (n, features)
-
-        Returns
-        -------
-        array, (n,)
-        """
-        signal = self.decision_function(X) > 0
-        return self.classes_[signal.astype(int)]
-
-    def __sklearn_tags__(self):
-        """Say that there are two classes only."""
-        tags = super().__sklearn_tags__()
-        tags.classifier_tags.multi_class = False
-        return tags
+    @property
+    def threshold_(self):
+        """Value of t at which both classes are equally probable."""
+        return -self.intercept_
 
 
 def _solve(covariance, difference):

@@ -4,16 +4,12 @@ import warnings
 
 import numpy as np
 from scipy.special import expit
-from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils.multiclass import check_classification_targets, type_of_target
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
+from hepml_labs.classification.linear import LinearClassifier
 from hepml_labs.validation import check_array, check_between, check_count
 
 __all__ = ["LogisticRegression", "newton_step"]
-
-TYPES = (np.float64, np.float32)
 
 
 def newton_step(design, label, coefficients, weight=None, l2=0.0):
@@ -85,7 +81,7 @@ def _loss(design, label, coefficients, weight, l2):
     return weight @ (np.logaddexp(0, log_odds) - label * log_odds) + 0.5 * l2 * coefficients[1:] @ coefficients[1:]
 
 
-class LogisticRegression(ClassifierMixin, BaseEstimator):
+class LogisticRegression(LinearClassifier):
     """Logistic regression for two classes: log-odds that are linear in the inputs.
 
     For two Gaussians with one covariance this is the exact form of the log ratio; otherwise it is the best linear
@@ -159,20 +155,9 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
         ValueError
             If X or y is no such array, a weight is negative, or a class has no weight.
         """
-        X, y = validate_data(self, X, y, dtype=TYPES)
-        check_classification_targets(y)
         check_between("l2", self.l2, 0, np.inf, include_low=True)
         check_count("iterations", self.iterations)
-        self.classes_, index = np.unique(y, return_inverse=True)
-        if len(self.classes_) < 2:
-            raise ValueError("y: found one class, expected two")
-        if len(self.classes_) > 2:
-            kind = type_of_target(y)
-            raise ValueError(f"Only binary classification is supported. The type of the target is {kind}.")
-        weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
-        total = np.bincount(index, weight)
-        if not (total > 0).all():
-            raise ValueError(f"sample_weight: found {total} in total for each class, expected both above zero")
+        X, index, weight, _ = self._two_classes(X, y, sample_weight, ensure_non_negative=True)
         label = index.astype(np.float64)
 
         # the design is centred, so that intercept and slopes are nearly independent
@@ -200,53 +185,3 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
         self.covariance_ = shift @ covariance @ shift.T
         self.intercept_, self.coefficients_ = float((shift @ coefficients)[0]), coefficients[1:]
         return self
-
-    def decision_function(self, X):
-        """Log-odds of the signal at the class shares of the training data.
-
-        Parameters
-        ----------
-        X : array, (n, features)
-
-        Returns
-        -------
-        array, (n,)
-            In the floating-point type of X.
-        """
-        check_is_fitted(self)
-        X = validate_data(self, X, reset=False, dtype=TYPES)
-        return (X @ self.coefficients_ + self.intercept_).astype(X.dtype)
-
-    def predict_proba(self, X):
-        """Probability of both classes.
-
-        Parameters
-        ----------
-        X : array, (n, features)
-
-        Returns
-        -------
-        array, (n, 2)
-        """
-        log_odds = self.decision_function(X)
-        return np.stack([expit(-log_odds), expit(log_odds)], axis=1)
-
-    def predict(self, X):
-        """Give the more probable label.
-
-        Parameters
-        ----------
-        X : array, (n, features)
-
-        Returns
-        -------
-        array, (n,)
-        """
-        signal = self.decision_function(X) > 0
-        return self.classes_[signal.astype(int)]
-
-    def __sklearn_tags__(self):
-        """Say that there are two classes only."""
-        tags = super().__sklearn_tags__()
-        tags.classifier_tags.multi_class = False
-        return tags

@@ -24,12 +24,13 @@ help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1@\2/p' $(MAKEFILE_LIST) | awk -F@ '{printf "%-22s %s\n", $$1, $$2}'
 
 # The environment is made once, and again when what it should hold changes.
-$(READY): pyproject.toml constraints.txt
+$(READY): pyproject.toml constraints.txt peers.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 	  echo "HEPML Labs needs Python 3.11 or newer; '$(PYTHON)' is not."; \
 	  echo "Name another one: make book PYTHON=/path/to/python3.11"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(PY) -m pip install --quiet $(PIP_FLAGS) --constraint constraints.txt --editable '.[lab,book,generate,dev]'
+	$(PY) -m pip install --quiet $(PIP_FLAGS) --no-deps --requirement peers.txt
 	@touch $@
 
 setup: $(READY) ## make the Python environment (the other targets do it by themselves)

@@ -12,6 +12,7 @@ from tqdm.auto import tqdm
 
 from hepml_labs.checkpoint import load_checkpoint, save_checkpoint
 from hepml_labs.settings import scale
+from hepml_labs.validation import check_count
 
 SMOKE_STEPS = 3
 
@@ -88,6 +89,7 @@ def fit(
     *,
     epochs,
     batch_size=256,
+    validation_batch_size=4096,
     learning_rate=1e-3,
     weight_decay=0.0,
     optimizer=None,
@@ -120,6 +122,8 @@ def fit(
         Passes over the training set. At ``HEPML_SCALE=smoke`` the training stops after three steps.
     batch_size : int
         Samples per step, over all devices together.
+    validation_batch_size : int
+        Samples at a time on the validation set; fewer where a network needs much memory for each.
     learning_rate, weight_decay : float
         Passed to AdamW, unless `optimizer` is given.
     optimizer : callable, optional
@@ -170,8 +174,12 @@ def fit(
     n = _check_tensors("train", train)
     if validation is not None:
         _check_tensors("validation", validation)
-    if epochs < 1 or batch_size < 1:
-        raise ValueError(f"epochs, batch_size: found {epochs}, {batch_size}, expected at least 1")
+    for name, value in [
+        ("epochs", epochs),
+        ("batch_size", batch_size),
+        ("validation_batch_size", validation_batch_size),
+    ]:
+        check_count(name, value)
     if schedule not in SCHEDULES:
         raise ValueError(f"schedule: found {schedule!r}, expected one of {list(SCHEDULES)}")
     if patience is not None and validation is None:
@@ -256,7 +264,7 @@ def fit(
                     "try a lower learning rate, gradient_clip, or look for extreme inputs"
                 )
             if validation:
-                history.validation_loss.append(_mean_loss(wrapped, loss, validation, max(batch_size, 4096)))
+                history.validation_loss.append(_mean_loss(wrapped, loss, validation, validation_batch_size))
                 if history.validation_loss[-1] == min(history.validation_loss):
                     history.best_epoch = epoch
                     best_state = {k: v.detach().clone() for k, v in model.state_dict().items()}

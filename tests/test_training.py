@@ -202,7 +202,8 @@ def test_bad_training_sets_are_named(name):
 @pytest.mark.parametrize(
     ("option", "message"),
     [
-        ({"epochs": 0}, "epochs, batch_size"),
+        ({"epochs": 0}, "epochs"),
+        ({"epochs": 1, "validation_batch_size": 0}, "validation_batch_size"),
         ({"epochs": 1, "schedule": "cosin"}, "schedule: found 'cosin'"),
         ({"epochs": 1, "patience": 3}, "patience: early stopping needs a validation set"),
         ({"epochs": 1, "validation": (X[:0], Y[:0])}, "validation: found shapes"),

@@ -4,6 +4,7 @@ import torch
 from torch import nn
 
 from hepml_labs.nn.mlp import MLP
+from hepml_labs.nn.sets import check_mask
 from hepml_labs.validation import check_array, check_count
 
 __all__ = ["DeepSets"]
@@ -62,11 +63,7 @@ class DeepSets(nn.Module):
         if mask is None:
             summed = self.phi(particles).sum(1)
         else:
-            check_array("mask", mask, tuple(particles.shape[:2]), floating=False, finite=False)
-            if mask.dtype != torch.bool:
-                raise ValueError(f"mask: found type {mask.dtype}, expected torch.bool (True for real particles)")
-            if mask.device.type != "meta" and not mask.any(1).all():
-                raise ValueError("mask: found an event with all particles masked, expected at least one each")
+            check_mask(mask, particles.shape[:2])
             # Clear the input as well as the output: NaN in the padding would spoil the gradient otherwise.
             padding = ~mask.unsqueeze(-1)
             summed = self.phi(particles.masked_fill(padding, 0)).masked_fill(padding, 0).sum(1)

@@ -161,7 +161,7 @@ def test_bad_input():
     X, y = Gaussians.correlated(2).sample(100, seed=1)
     for broken, argument in (
         (lambda: NetworkClassifier(validation_fraction=1.0).fit(X, y), "validation_fraction"),
-        (lambda: NetworkClassifier(epochs=0).fit(X, y), "epochs, batch_size"),
+        (lambda: NetworkClassifier(epochs=0).fit(X, y), "epochs"),
         (lambda: NetworkClassifier(hidden=(0,)).fit(X, y), "hidden"),
         (lambda: NetworkClassifier(seed=-1).fit(X, y), "seed"),
         (lambda: NetworkClassifier().fit(X, np.zeros(100)), "y"),

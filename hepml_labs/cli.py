@@ -1,6 +1,7 @@
 """The command `hepml`."""
 
 import argparse
+import importlib
 import subprocess
 import sys
 from pathlib import Path
@@ -44,6 +45,9 @@ def build_parser():
 
     data = add("data", _data, "List, verify, describe and generate data sets.", add_help=False)
     data.set_defaults(pass_on=True)
+
+    train = add("train", _train, "Train the models of a chapter, as long as it takes.", add_help=False)
+    train.set_defaults(pass_on=True)
     return parser
 
 
@@ -141,6 +145,18 @@ def _data(chosen):
     from hepml_labs.datasets import cli
 
     return cli.main(chosen.rest)
+
+
+def _train(chosen):
+    """Hand over to `hepml_labs/<chapter>/train.py`, which has ``add_arguments(parser)`` and ``run(chosen)``."""
+    chapters = sorted(path.parent.name for path in Path(__file__).parent.glob("*/train.py"))
+    parser = argparse.ArgumentParser(prog="hepml train", description="Train the models of a chapter.")
+    parser.add_argument("chapter", choices=chapters, help="`hepml train CHAPTER --help` lists the options")
+    name = parser.parse_args(chosen.rest[:1]).chapter
+    trainer = importlib.import_module(f"hepml_labs.{name}.train")
+    options = argparse.ArgumentParser(prog=f"hepml train {name}", description=trainer.__doc__.splitlines()[0])
+    trainer.add_arguments(options)
+    return trainer.run(options.parse_args(chosen.rest[1:]))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,1 @@
+"""Exercises of the top-tagging labs, a module for each."""

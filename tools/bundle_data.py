@@ -17,6 +17,9 @@ Written by `python tools/bundle_data.py` from the cards in `hepml_labs/datasets/
 `hepml data verify` recomputes the checksums, `hepml data card NAME` prints a card, and
 `hepml_labs.datasets.load(NAME, split=...)` loads a sample. The files are HDF5 with one group for each split, and
 each carries its card. To make one again: `python tools/bundle_data.py NAME --workers 2`.
+
+Beside the samples lie `weights/`, networks that were trained beforehand, each with a header that holds the command that
+made it, and `top_tagging_scores.h5`, their scores on the test jets (`hepml train top_tagging --evaluate` writes them).
 """
 
 

@@ -30,7 +30,7 @@ __all__ = [
 ]
 
 SCORES = "top_tagging_scores.h5"  # within data/
-STEP = 1e-3  # scores are stored as whole numbers of this size: far below any effect on a rejection
+STEP = 1e-3  # scores are stored as 16-bit multiples of this, up to 32.8: far below any effect on a rejection
 
 
 class Estimate(NamedTuple):

@@ -19,6 +19,7 @@ from hepml_labs.classification import (
 )
 from hepml_labs.classification import decorrelation as protected
 from hepml_labs.classification import losses as ratio_losses
+from hepml_labs.physics import fragmentation, substructure
 from hepml_labs.regression import (
     amplitudes,
     closure,
@@ -34,6 +35,7 @@ from hepml_labs.regression import (
     scratch,
     w_decay,
 )
+from hepml_labs.top_tagging import augmentation, images, inputs, latent, safety
 
 TORCH = torch.full((5,), 1.0), torch.full((5,), float("nan"))
 NUMPY = np.full(5, 1.0), np.full(5, np.nan)
@@ -58,6 +60,11 @@ FUNCTIONS = {
     **dict.fromkeys((reweighting.effective_sample_size, reweighting.leaf_log_ratio), NUMPY),
     **dict.fromkeys((transfer.transfer_weights, transfer.transfer_estimate, abcd.independence_test), NUMPY),
     **dict.fromkeys((logistic.newton_step, binning.quantile_edges, binning.apply_edges), NUMPY),
+    **dict.fromkeys((inputs.real_particles, inputs.relative_angles, inputs.momentum_shares), TORCH),
+    **dict.fromkeys((inputs.particle_features, images.jet_images, images.normalise), TORCH),
+    **dict.fromkeys((safety.collinear_split, safety.add_soft, latent.correlations, latent.linear_remainder), TORCH),
+    **dict.fromkeys((fragmentation.fragmentation_entropy, substructure.pair_correlation), NUMPY),
+    augmentation.turned: TORCH,
 }
 #: Parts of a training step do not look for NaN: `fit` notices it, and a lab wants to watch a training diverge.
 INSIDE_A_TRAINING = {
@@ -66,6 +73,7 @@ INSIDE_A_TRAINING = {
     *(scratch.dense_forward, scratch.dense_backward, scratch.tanh_derivative),
     *(optimizers.sgd_update, optimizers.rmsprop_update, optimizers.adam_update),
     robustness.bernoulli_divergence,
+    augmentation.turned,
 }
 #: Energies and counts may be whole numbers.
 PHYSICAL_INTEGERS = {line_shape.breit_wigner, line_shape.energy_scan, sculpting.jensen_shannon_divergence}

@@ -142,7 +142,11 @@ def _pair_with(choose=torch.minimum, wrap=True, mass=None, log=torch.log):
 
 
 def _some_momenta(rng):
-    return (_massless(rng, int(rng.integers(4, 7))) / 30,)
+    momenta = _massless(rng, int(rng.integers(4, 7))) / 30
+    # with masses, or the squares of sums and of differences would differ in their sign only
+    mass = torch.as_tensor(rng.uniform(1, 5, len(momenta)))
+    momenta[:, 0] = (momenta[:, 0] ** 2 + mass**2).sqrt()
+    return (momenta,)
 
 
 def _edges_with(metric=METRIC, psi=lambda x: x.sign() * (x.abs() + 1).log(), other=-1.0):
@@ -246,7 +250,7 @@ EXERCISES = [
             ),
             Mistake("Your metric is (-, +, +, +): all signs are flipped.", _edges_with(metric=-METRIC)),
             Mistake(
-                "psi keeps the sign of its argument: |p_i - p_j|^2 is negative for massless particles.",
+                "psi keeps the sign of its argument: |p_i - p_j|^2 may be negative.",
                 _edges_with(psi=lambda x: (x.abs() + 1).log()),
             ),
             Mistake("The invariants are not compressed: psi is missing.", _edges_with(psi=lambda x: x)),

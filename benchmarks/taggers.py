@@ -15,11 +15,13 @@ import copy
 import time
 
 import torch
+from lgatr.primitives.config import PrimitivesConfig
 from torch import nn
 
 from hepml_labs.datasets import load
+from hepml_labs.physics.kinematics import minkowski_product
 from hepml_labs.top_tagging.lgatr_tagger import UNIT
-from hepml_labs.top_tagging.lorentz_net import BEAMS, product, psi
+from hepml_labs.top_tagging.lorentz_net import BEAMS, mass_above_rounding, psi
 from hepml_labs.top_tagging.taggers import TAGGERS, Tagger
 
 
@@ -37,13 +39,13 @@ class EdgeLists(nn.Module):
         n, p = mask.shape
         edges = (mask[:, :, None] & mask[:, None] & ~torch.eye(p, dtype=torch.bool)).nonzero()
         i, j = edges[:, 0] * p + edges[:, 1], edges[:, 0] * p + edges[:, 2]
-        mass = psi(product(x, x).abs().sqrt())
+        mass = psi(mass_above_rounding(x))
         is_beam = torch.arange(p) < 2
         features = torch.stack([mass * ~is_beam, mass * is_beam], -1).flatten(0, 1)
         x, h = x.flatten(0, 1), net.embedding(features)
         for block in net.blocks:
             difference = x[i] - x[j]
-            invariants = psi(torch.stack([product(difference, difference), product(x[i], x[j])], 1))
+            invariants = psi(torch.stack([minkowski_product(difference, difference), minkowski_product(x[i], x[j])], 1))
             weight = torch.cat([block.of_i.weight, block.of_j.weight, block.of_invariants.weight], 1)
             m = block.norm(torch.cat([h[i], h[j], invariants], 1) @ weight.T).relu()
             m = block.message(m).relu()
@@ -74,7 +76,7 @@ class PelicanLite(nn.Module):
         mask = torch.cat([mask, mask.new_ones(len(mask), 2)], 1)
         place = (mask.flatten().cumsum(0) - 1).view(mask.shape)
         jet, i, j = (mask[:, :, None] & mask[:, None]).nonzero().T
-        products = product(momenta[jet, i], momenta[jet, j]).abs().log1p()[:, None]
+        products = minkowski_product(momenta[jet, i], momenta[jet, j]).abs().log1p()[:, None]
         tag = torch.zeros_like(momenta[..., :1])
         tag[:, -2:] = 1
         owner = mask.nonzero()[:, 0]
@@ -115,8 +117,11 @@ def weaver_transformer(network):
 
 
 def lgatr_itself(network):
-    """The network of lgatr inside ours, fed with the padded batch as its authors' examples do."""
+    """The network of lgatr inside ours as it is by default, fed with the padded batch as its authors' examples do."""
     peer = copy.deepcopy(network)
+    for module in peer.modules():
+        if hasattr(module, "primitives"):
+            module.primitives = PrimitivesConfig()
     return lambda momenta, mask: peer._padded(momenta / UNIT, mask), peer
 
 

@@ -19,7 +19,7 @@ from hepml_labs.classification import (
 )
 from hepml_labs.classification import decorrelation as protected
 from hepml_labs.classification import losses as ratio_losses
-from hepml_labs.physics import fragmentation, substructure
+from hepml_labs.physics import fragmentation, morphing, substructure
 from hepml_labs.regression import (
     amplitudes,
     closure,
@@ -35,7 +35,8 @@ from hepml_labs.regression import (
     scratch,
     w_decay,
 )
-from hepml_labs.top_tagging import augmentation, images, inputs, latent, safety
+from hepml_labs.sbi import bounds, fisher, gold, limits, neyman
+from hepml_labs.top_tagging import augmentation, flavour_results, images, inputs, latent, safety
 
 TORCH = torch.full((5,), 1.0), torch.full((5,), float("nan"))
 NUMPY = np.full(5, 1.0), np.full(5, np.nan)
@@ -57,6 +58,12 @@ FUNCTIONS = {
     **dict.fromkeys((distance_correlation.distance_correlation, protected.planing_weights), NUMPY),
     **dict.fromkeys((distance_correlation.squared_distance_correlation, robustness.vary_constituents), NUMPY),
     **dict.fromkeys((sculpting.jensen_shannon_divergence, sculpting.sculpting, sculpting.sideband_fit), NUMPY),
+    **dict.fromkeys((gold.cross_section, gold.joint_log_ratio, gold.joint_score, neyman.coverage), NUMPY),
+    **dict.fromkeys((fisher.information, fisher.attained_information, limits.statistic), NUMPY),
+    **dict.fromkeys((limits.extended_log_likelihood, bounds.cramer_rao, bounds.shares), NUMPY),
+    **dict.fromkeys((morphing.monomials, morphing.monomial_gradients), NUMPY),
+    **dict.fromkeys((flavour_results.discriminant, flavour_results.connected_tracks), NUMPY),
+    flavour_results.match_vertices: NUMPY,
     **dict.fromkeys((reweighting.effective_sample_size, reweighting.leaf_log_ratio), NUMPY),
     **dict.fromkeys((transfer.transfer_weights, transfer.transfer_estimate, abcd.independence_test), NUMPY),
     **dict.fromkeys((logistic.newton_step, binning.quantile_edges, binning.apply_edges), NUMPY),

@@ -227,6 +227,40 @@ _MULTIJETS = Entry(
     citation=("atlas2023bbbb", "atlas2022resonantbbbb", "bierlich2022pythia", "cacciari2011fastjet"),
 )
 
+_HIGGS_WBF = Entry(
+    name="higgs_wbf",
+    title="Weak-boson fusion with f_W and f_WW, with exact weights",
+    description=(
+        "p p to H j j with H to two photons at 13 TeV, from leading-order amplitudes with the coefficients f_W and "
+        "f_WW; parametric detector: soft recoil, jets and photons with known resolution; m_jj > 300 GeV, "
+        "abs(delta eta_jj) > 2. Events of a mixture of benchmarks within abs(theta) <= 1. The weights of all "
+        "rows that are loaded add to the cross-section after the selection, with the Standard Model's branching ratio."
+    ),
+    recipe="hepml_labs.datasets.higgs_wbf",
+    sizes={"train": 48_000, "validation": 6_000, "test": 16_000},
+    seed=190,
+    packages=("pythia8mc",),
+    generator="hepml_labs.physics: t-channel amplitudes, NNPDF2.3 LO parton densities as installed with Pythia 8",
+    citation=("brehmer2018constraining", "hagiwara1993anomalous", "ball2013qed"),
+)
+
+_HIGGS_WH = Entry(
+    name="higgs_wh",
+    title="W H to l nu b b with the weight of each event at every f_W and f_WW",
+    description=(
+        "Proton collisions at 13 TeV, leading order: W H with W to e or mu and H to b b, a detector of known "
+        "resolution, no background. Events come in equal parts from the Standard Model and six benchmarks with abs(f_W "
+        "v^2 / Lambda^2) and abs(f_WW v^2 / Lambda^2) of 0.5 or 0, so that weights in that square are of comparable "
+        "size. Decays of the Higgs boson are those of the Standard Model at every theta."
+    ),
+    recipe="hepml_labs.datasets.higgs_wh",
+    sizes={"train": 32_000, "validation": 4_000, "test": 14_000},
+    seed=170,
+    packages=("pythia8mc",),
+    generator="hepml_labs.physics.wh: tree-level amplitudes; parton densities NNPDF2.3 LO from Pythia 8",
+    citation=("brehmer2018constraining", "brehmer2018guide", "hagiwara1993anomalous", "ball2013qed"),
+)
+
 _ENTRIES = (
     _gluons(3, {"train": 100_000, "validation": 10_000, "test": 20_000}, seed=30),
     _gluons(4, {"train": 80_000, "validation": 10_000, "test": 20_000}, seed=40),
@@ -242,6 +276,8 @@ _ENTRIES = (
     _B_FACTORY_EVENTS,
     _HEAVY_FLAVOR,
     _MULTIJETS,
+    _HIGGS_WH,
+    _HIGGS_WBF,
 )
 
 #: All data sets by name.

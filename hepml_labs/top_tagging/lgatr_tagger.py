@@ -106,9 +106,12 @@ class LGATrTagger(nn.Module):
             )  # fmt: skip
         else:
             reference = lgatr.get_spurions()[: 2 * references]
+            # On a CPU, other than on a GPU, an outer product and a matrix product beat the gathering of single terms,
+            # and linear maps are faster without the many zeros of their basis.
+            primitives = {} if torch.cuda.is_available() else {"sparse_gp": False, "sparse_linear": True}
             self.network = lgatr.LGATr(
                 in_mv_channels=1 + len(reference), out_mv_channels=outputs, hidden_mv_channels=channels,
-                out_s_channels=0, attention={"num_heads": heads}, mlp={}, **common,
+                out_s_channels=0, attention={"num_heads": heads}, mlp={}, primitives=primitives, **common,
             )  # fmt: skip
         self.register_buffer("reference", reference, persistent=False)
         self.slim = slim

@@ -5,6 +5,7 @@ from torch import nn
 from torch.nn.functional import dropout
 
 from hepml_labs.nn.sets import check_mask
+from hepml_labs.physics.kinematics import minkowski_product
 from hepml_labs.top_tagging.pair_buckets import METRIC, cut_by_size, normalisation
 from hepml_labs.validation import check_array, check_between, check_count
 
@@ -87,7 +88,7 @@ class LorentzNet(nn.Module):
         if scalars is not None:
             check_array("scalars", scalars, (*mask.shape, self.scalars), finite=False)
         # features of particles: psi(mass) of the jet's particles, of the beams (a tag), and what the user gives
-        mass = psi(product(momenta, momenta).abs().sqrt())[..., None]
+        mass = psi(mass_above_rounding(momenta))[..., None]
         features = [mass, *([torch.zeros_like(mass)] if self.beams else []), *([] if scalars is None else [scalars])]
         features = torch.cat(features, dim=-1)
         if self.beams:
@@ -105,9 +106,14 @@ class LorentzNet(nn.Module):
         return self.output(hidden)[order.argsort()]
 
 
-def product(a, b):
-    """Minkowski product of four-vectors ``(..., 4)``."""
-    return (a * b * a.new_tensor(METRIC)).sum(-1)
+def mass_above_rounding(momenta):
+    """Mass of four-vectors ``(..., 4)``, zero where E^2 - p^2 is no larger than its rounding.
+
+    That rounding grows with the energy: from massless particles a network would read the energy, which is no invariant.
+    """
+    square = minkowski_product(momenta, momenta)
+    heavy = square > 8 * torch.finfo(square.dtype).eps * momenta[..., 0] ** 2
+    return square.where(heavy, 1).sqrt().where(heavy, 0)
 
 
 def psi(x):

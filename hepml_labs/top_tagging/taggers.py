@@ -220,7 +220,8 @@ def train_tagger(
     name : str
         A key of `TAGGERS`.
     train, validation : Dataset
-        With columns ``constituents`` and ``is_top``; the weights with the best validation loss are kept.
+        With columns ``constituents`` and ``is_top``; the weights with the best validation loss are kept. Of the
+        validation jets no more are used than training jets: who has few jets has few for both.
     seed : int
         Of the initial weights, the order of the jets, and dropout.
     jets : int, optional
@@ -259,7 +260,7 @@ def train_tagger(
         tagger.network,
         partial(logit_loss, augment=tagger.recipe.augment),
         _tensors(tagger, train, jets),
-        _tensors(tagger, validation, len(validation)),
+        _tensors(tagger, validation, min(jets, len(validation))),
         fabric=fabric,
         checkpoint=checkpoint,
         precision=precision,

@@ -1,0 +1,1 @@
+"""Exercises of the labs on simulation-based inference, a module for each."""

@@ -164,7 +164,7 @@ def test_a_short_training_reaches_its_area_and_rounding_does_not_matter():
 
 def test_shipped_files_are_small_and_say_how_they_were_made():
     there = shipped()
-    assert sum(weights.path.stat().st_size for weights in there) < 6e6
+    assert sum(weights.path.stat().st_size for weights in there) < 6.5e6  # three seeds of nine taggers
     for weights in there:
         facts = read_facts(weights.path)
         assert set(facts) >= FACTS, weights.key

@@ -14,6 +14,8 @@ from typing import NamedTuple
 import numpy as np
 
 from hepml_labs.physics.electroweak import M_H
+from hepml_labs.physics.morphing import monomials
+from hepml_labs.physics.smearing import massless
 from hepml_labs.physics.wbf_amplitudes import ENERGY, SCALE, differential
 from hepml_labs.validation import check_array, check_between, check_count
 
@@ -108,7 +110,7 @@ def phase_space(n, seed=None, *, mass=M_H):
     shift = _MEANS[component] + (_ROOTS[component] @ normal[..., None])[..., 0]
     pt, eta, rapidity = np.exp(shift[:, :2]), shift[:, 2:4], shift[:, 4]
     phi = random.uniform(-pi, pi, (n, 2))
-    quarks = np.stack([pt * np.cosh(eta), pt * np.cos(phi), pt * np.sin(phi), pt * np.sinh(eta)], -1)
+    quarks = massless(pt, eta, phi)
     px, py = -quarks[..., 1].sum(1), -quarks[..., 2].sum(1)
     transverse_mass = np.sqrt(mass**2 + px**2 + py**2)
     higgs = np.stack([transverse_mass * np.cosh(rapidity), px, py, transverse_mass * np.sinh(rapidity)], -1)
@@ -165,8 +167,7 @@ def generate(n, seed=None, *, benchmarks=None, energy=ENERGY, scale=SCALE, densi
         return _weighted(n, random, settings)
     benchmarks = np.asarray(benchmarks, dtype=float)
     check_array("benchmarks", benchmarks, ("m", 2))
-    point = np.column_stack([np.ones(len(benchmarks)), benchmarks])
-    values = np.stack([point[:, i] * point[:, j] for i, j in zip(*np.triu_indices(3), strict=True)], -1)
+    values = monomials(benchmarks)
     pilot = _weighted(20_000, random, settings).coefficients @ values.T
     totals = pilot.sum(0)
     bound = np.quantile((pilot / totals).mean(1), 0.9995) * 20_000

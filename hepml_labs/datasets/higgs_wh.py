@@ -18,7 +18,7 @@ from hepml_labs.datasets.packing import dequantize, quantize
 from hepml_labs.physics import smearing
 from hepml_labs.physics.electroweak import M_W
 from hepml_labs.physics.kinematics import boost, delta_r, mass
-from hepml_labs.physics.morphing import monomials
+from hepml_labs.physics.morphing import monomials, quadratic_form
 from hepml_labs.physics.smearing import cylindrical, massless, smear_jets
 from hepml_labs.validation import check_count
 
@@ -219,7 +219,7 @@ def pack(columns):
     for name in LOW_LEVEL:
         values = np.log(columns[name]) if name in _LOGARITHMIC else columns[name]
         stored[name] = quantize(values, 1.0 if name == "charge" else _STEP)
-    matrix = _matrix(columns["coefficients"] * len(columns["coefficients"]) / MIXTURE)
+    matrix = quadratic_form(columns["coefficients"] * len(columns["coefficients"]) / MIXTURE)
     factor = np.linalg.cholesky(matrix + 1e-9 * np.einsum("nii->n", matrix)[:, None, None] * np.eye(3))
     rows, places = np.tril_indices(3)
     stored["factors"] = quantize(factor[:, rows, places], _PRECISION)
@@ -251,15 +251,6 @@ def unpack(stored):
     first, second = np.triu_indices(3)
     columns["coefficients"] = matrix[:, first, second] * np.where(first == second, 1.0, 2.0) * MIXTURE / len(matrix)
     return {name: columns[name].astype("f8" if name == "coefficients" else "f4", copy=False) for name in COLUMNS}
-
-
-def _matrix(coefficients):
-    """Symmetric matrices (n, 3, 3) in (1, t1, t2) from coefficients (n, 6)."""
-    first, second = np.triu_indices(3)
-    matrix = np.zeros((len(coefficients), 3, 3))
-    matrix[:, first, second] += coefficients / 2
-    matrix[:, second, first] += coefficients / 2
-    return matrix
 
 
 def _turn(angle):

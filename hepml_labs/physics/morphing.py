@@ -23,6 +23,61 @@ def _points(name, theta):
     return theta
 
 
+def parameters_of(size):
+    """Number of parameters p that has (p + 1)(p + 2)/2 monomials up to second order.
+
+    Parameters
+    ----------
+    size : int
+        Number of coefficients of each event; a ValueError if no p fits.
+
+    Returns
+    -------
+    int
+
+    Examples
+    --------
+    >>> parameters_of(6)
+    2
+    """
+    p = round(((1 + 8 * size) ** 0.5 - 3) / 2)
+    if p < 1 or (p + 1) * (p + 2) // 2 != size:
+        raise ValueError(f"coefficients: found {size} columns, expected (p + 1)(p + 2)/2: 3, 6, 10, ...")
+    return p
+
+
+def quadratic_form(coefficients):
+    """Symmetric matrices C of quadratic polynomials, (1, t) C (1, t).
+
+    Parameters
+    ----------
+    coefficients : array, shape (n, K)
+        In the order of `monomials`.
+
+    Returns
+    -------
+    array, shape (n, p + 1, p + 1)
+        In the type of the coefficients.
+
+    Raises
+    ------
+    ValueError
+        If K belongs to no number of parameters.
+
+    Examples
+    --------
+    >>> quadratic_form(np.array([[1.0, 4.0, 3.0]]))  # 1 + 4 t + 3 t^2
+    array([[[1., 2.],
+            [2., 3.]]])
+    """
+    parameters = parameters_of(coefficients.shape[1])
+    first, second = _exponents(parameters)
+    matrix = np.zeros((len(coefficients), parameters + 1, parameters + 1), dtype=coefficients.dtype)
+    matrix[:, first, second] += coefficients / 2
+    matrix[:, second, first] += coefficients / 2
+    return matrix
+
+
 def monomials(theta):
     """Monomials up to second order.
 

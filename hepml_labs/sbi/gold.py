@@ -8,10 +8,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from hepml_labs.physics.morphing import monomial_gradients, monomials
+from hepml_labs.physics.morphing import monomial_gradients, monomials, parameters_of
 from hepml_labs.validation import check_count, to_numpy
 
-__all__ = ["TrainingSample", "augment", "cross_section", "draw", "joint_log_ratio", "joint_score", "parameters_of"]
+__all__ = ["TrainingSample", "augment", "cross_section", "draw", "joint_log_ratio", "joint_score"]
 
 
 class TrainingSample(NamedTuple):
@@ -36,29 +36,6 @@ class TrainingSample(NamedTuple):
     label: np.ndarray
     log_ratio: np.ndarray
     score: np.ndarray
-
-
-def parameters_of(size):
-    """Number of parameters p that has (p + 1)(p + 2)/2 monomials up to second order.
-
-    Parameters
-    ----------
-    size : int
-        Number of coefficients of each event; a ValueError if no p fits.
-
-    Returns
-    -------
-    int
-
-    Examples
-    --------
-    >>> parameters_of(6)
-    2
-    """
-    p = round(((1 + 8 * size) ** 0.5 - 3) / 2)
-    if p < 1 or (p + 1) * (p + 2) // 2 != size:
-        raise ValueError(f"coefficients: found {size} columns, expected (p + 1)(p + 2)/2: 3, 6, 10, ...")
-    return p
 
 
 def _check(coefficients, theta, name="theta"):

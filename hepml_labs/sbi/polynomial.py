@@ -6,6 +6,7 @@ from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.multioutput import MultiOutputRegressor
 from sklearn.utils.validation import check_is_fitted
 
+from hepml_labs.physics.morphing import parameters_of, quadratic_form
 from hepml_labs.sbi import gold
 from hepml_labs.validation import to_numpy
 
@@ -50,17 +51,14 @@ def nearest_positive(coefficients, floor=1e-3):
     array([[1.25, 2.5 , 1.25]])
     """
     coefficients = to_numpy("coefficients", coefficients, ("n", "K"))
-    size = gold.parameters_of(coefficients.shape[1]) + 1
-    first, second = np.triu_indices(size)
-    share = np.where(first == second, 1.0, 0.5).astype(coefficients.dtype)
-    matrix = np.zeros((len(coefficients), size, size), dtype=coefficients.dtype)
-    matrix[:, first, second] = matrix[:, second, first] = coefficients * share
+    matrix = quadratic_form(coefficients)
     values, vectors = np.linalg.eigh(matrix)
     if not (values[:, -1] > 0).all():
         raise ValueError(f"coefficients: found {(values[:, -1] <= 0).sum()} quadratics that are nowhere positive")
     values = np.maximum(values, floor * values[:, -1:])
     matrix = np.einsum("nik,nk,njk->nij", vectors, values, vectors)
-    return matrix[:, first, second] / share
+    first, second = np.triu_indices(matrix.shape[1])
+    return matrix[:, first, second] * np.where(first == second, 1, 2).astype(coefficients.dtype)
 
 
 class PolynomialRatio(BaseEstimator):
@@ -116,7 +114,7 @@ class PolynomialRatio(BaseEstimator):
         """
         x = to_numpy("x", x, ("n", "d"))
         coefficients = to_numpy("coefficients", coefficients, (len(x), "K"))
-        gold.parameters_of(coefficients.shape[1])
+        parameters_of(coefficients.shape[1])
         self.total_ = coefficients.sum(axis=0, dtype=np.float64)
         self.scale_ = coefficients.std(axis=0, dtype=np.float64)
         self.scale_[self.scale_ == 0] = 1.0
@@ -162,7 +160,7 @@ class PolynomialRatio(BaseEstimator):
             If shapes do not fit.
         """
         coefficients = self.coefficients(x)
-        p = gold.parameters_of(coefficients.shape[1])
+        p = parameters_of(coefficients.shape[1])
         theta = to_numpy("theta", np.asarray(theta), ("m", p))
         reference = np.zeros(p) if reference is None else reference
         rows = [gold.joint_log_ratio(coefficients, point, reference, self.total_) for point in theta]

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from hepml_labs.nn import MLP
-from hepml_labs.sbi.gold import parameters_of
+from hepml_labs.physics.morphing import parameters_of, quadratic_form
 from hepml_labs.validation import to_numpy
 
 __all__ = ["QuadraticRatioNetwork"]
@@ -58,10 +58,7 @@ class QuadraticRatioNetwork(nn.Module):
         p = parameters_of(len(total))
         reference = to_numpy("reference", np.asarray(reference, dtype=np.float64), (p,))
         scale = to_numpy("scale", np.asarray(scale, dtype=np.float64), (p,))
-        rows, columns = np.triu_indices(p + 1)
-        form = np.zeros((p + 1, p + 1))
-        form[rows, columns] = total / 2
-        form += form.T  # sigma = (1, theta) form (1, theta)
+        form = quadratic_form(total[None])[0]  # sigma = (1, theta) form (1, theta)
         shift = np.eye(p + 1)  # (1, theta) = shift (1, delta)
         shift[1:, 0], shift[range(1, p + 1), range(1, p + 1)] = reference, scale
         form = shift.T @ form @ shift

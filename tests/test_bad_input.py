@@ -19,7 +19,12 @@ from hepml_labs.classification import (
 )
 from hepml_labs.classification import decorrelation as protected
 from hepml_labs.classification import losses as ratio_losses
-from hepml_labs.physics import fragmentation, morphing, substructure
+from hepml_labs.flows import amplification, bayesian, binned_unfolding, importance_sampling, surrogate, unfolding
+from hepml_labs.flows import matrix_element as element
+from hepml_labs.flows import morphing as spikes
+from hepml_labs.flows.optimal_transport import gaussian_transport
+from hepml_labs.nn import gaussian_kl
+from hepml_labs.physics import fragmentation, higgs_four_leptons, morphing, photon_showers, substructure
 from hepml_labs.regression import (
     amplitudes,
     closure,
@@ -44,7 +49,7 @@ NUMPY = np.full(5, 1.0), np.full(5, np.nan)
 FUNCTIONS = {
     **{getattr(evaluation, name): NUMPY for name in evaluation.__all__ if name[0].islower()},
     **{getattr(losses, name): TORCH for name in losses.__all__},
-    **dict.fromkeys((predictive.gaussian_kl, predictive.total_variance, preprocessing.mean_from_log), TORCH),
+    **dict.fromkeys((gaussian_kl, predictive.total_variance, preprocessing.mean_from_log), TORCH),
     **dict.fromkeys((evidential.student_t_nll, evidential.evidential_split), TORCH),
     **{getattr(amplitudes, name): TORCH for name in amplitudes.__all__ if name[0].islower()},
     **dict.fromkeys((closure.closure_and_resolution, closure.log_response, closure.response_pull), NUMPY),
@@ -72,10 +77,20 @@ FUNCTIONS = {
     **dict.fromkeys((safety.collinear_split, safety.add_soft, latent.correlations, latent.linear_remainder), TORCH),
     **dict.fromkeys((fragmentation.fragmentation_entropy, substructure.pair_correlation), NUMPY),
     augmentation.turned: TORCH,
+    **{getattr(amplification, name): NUMPY for name in amplification.__all__ if name[0].islower()},
+    **dict.fromkeys((bayesian.density_band, bayesian.histogram_band, binned_unfolding.bayes_step), NUMPY),
+    **dict.fromkeys((importance_sampling.summarize, importance_sampling.unweight), NUMPY),
+    **dict.fromkeys((importance_sampling.reference_weight, importance_sampling.unweighting_efficiency), NUMPY),
+    **dict.fromkeys((element.estimate, element.log_likelihood, gaussian_transport), NUMPY),
+    **dict.fromkeys((spikes.fill_spikes, spikes.restore_spikes, surrogate.effective_gain), NUMPY),
+    **dict.fromkeys((surrogate.two_stage_unweight, unfolding.posterior_weights, unfolding.rank_statistic), NUMPY),
+    **{getattr(higgs_four_leptons, name): NUMPY for name in higgs_four_leptons.__all__ if name[0].islower()},
+    **dict.fromkeys((photon_showers.condition_features, photon_showers.condition_weights), NUMPY),
+    **dict.fromkeys((photon_showers.from_smooth, photon_showers.to_smooth), NUMPY),
 }
 #: Parts of a training step do not look for NaN: `fit` notices it, and a lab wants to watch a training diverge.
 INSIDE_A_TRAINING = {
-    predictive.gaussian_kl,
+    gaussian_kl,
     evidential.student_t_nll,
     *(scratch.dense_forward, scratch.dense_backward, scratch.tanh_derivative),
     *(optimizers.sgd_update, optimizers.rmsprop_update, optimizers.adam_update),

@@ -1,5 +1,7 @@
 """Many networks of one architecture, trained and evaluated as one."""
 
+import copy
+
 import numpy as np
 import torch
 from torch import nn
@@ -48,20 +50,60 @@ class Ensemble(nn.Module):
             for member in range(members):
                 torch.manual_seed(seed + member)
                 networks.append(build())
-        stacked, _ = stack_module_state(networks)
+        parameters, buffers = stack_module_state(networks)
         # the name of a parameter may not hold a dot
-        self.stacked = nn.ParameterDict({name.replace(".", "/"): value for name, value in stacked.items()})
+        self.stacked = nn.ParameterDict({name.replace(".", "/"): value for name, value in parameters.items()})
+        for name, value in buffers.items():
+            self.register_buffer(name.replace(".", "/"), value)
         # in a list, so that the template's own weights are no parameters of the ensemble
         self._template = [networks[0].to("meta")]
         self.members = members
 
-    def forward(self, x):
-        """Map (n, inputs) to (members, n, outputs)."""
+    def _state(self):
+        return {name.replace("/", "."): value for name, value in (*self.stacked.items(), *self._buffers.items())}
 
-        def one_member(parameters):
-            return functional_call(self._template[0], parameters, (x,))
+    def forward(self, x, own_inputs=False):
+        """Evaluate all members.
 
-        return vmap(one_member)({name.replace("/", "."): value for name, value in self.stacked.items()})
+        Parameters
+        ----------
+        x : tensor of shape (n, inputs), or (members, n, inputs) with `own_inputs`
+            Inputs.
+        own_inputs : bool
+            Whether member m sees ``x[m]`` only, its own data; else all see the same.
+
+        Returns
+        -------
+        tensor of shape (members, n, outputs)
+            Networks that draw random numbers (dropout, Bayesian layers) draw different ones for each member.
+        """
+        self._template[0].train(self.training)
+
+        def one_member(state, x):
+            return functional_call(self._template[0], state, (x,))
+
+        return vmap(one_member, in_dims=(0, 0 if own_inputs else None), randomness="different")(self._state(), x)
+
+    def member(self, index):
+        """Take one network out: a copy of its own, on the device of the ensemble.
+
+        Parameters
+        ----------
+        index : int
+            From 0 to members - 1.
+
+        Returns
+        -------
+        torch.nn.Module
+            As `build` made it, with the weights that it has now.
+        """
+        state = {name: value[index] for name, value in self._state().items()}
+        first = next(iter(state.values()))
+        network = copy.deepcopy(self._template[0]).to(first.dtype).to_empty(device=first.device)
+        with torch.no_grad():
+            for name, value in (*network.named_parameters(), *network.named_buffers()):
+                value.copy_(state[name])
+        return network.train(self.training)
 
 
 def bootstrap_counts(n, members, seed=0):

@@ -1,77 +1,14 @@
 """Variational Bayesian networks: a distribution over networks instead of one network."""
 
-import math
-
 import torch
 from torch import nn
-from torch.nn import functional
 
+from hepml_labs.nn import BayesianLinear
 from hepml_labs.regression.losses import gaussian_nll
-from hepml_labs.regression.predictive import gaussian_kl, total_variance
-from hepml_labs.validation import check_array, check_between, check_count
+from hepml_labs.regression.predictive import total_variance
+from hepml_labs.validation import check_array, check_count
 
-__all__ = ["BayesianLinear", "BayesianMLP", "elbo_loss"]
-
-
-class BayesianLinear(nn.Module):
-    """A linear layer whose weights and biases follow independent Gaussians (mean-field posterior).
-
-    In training mode the layer draws its outputs and not its weights: for Gaussian weights the outputs are Gaussian,
-    and drawing them separately for each sample has the same mean gradient with less variance (local
-    reparametrisation; Kingma, Salimans and Welling, arXiv:1506.02557, equation 6). In evaluation mode one call
-    draws one set of weights for all samples: one call is one network out of the posterior.
-
-    Parameters
-    ----------
-    inputs, outputs : int
-        Numbers of features.
-    prior_sigma : float
-        Width of the Gaussian prior of every weight and bias.
-    initial_sigma : float
-        Width of the posterior before training.
-
-    Raises
-    ------
-    ValueError
-        If a size or a width is not positive.
-
-    Examples
-    --------
-    >>> layer = BayesianLinear(3, 2)
-    >>> layer(torch.zeros(10, 3)).shape
-    torch.Size([10, 2])
-    """
-
-    def __init__(self, inputs, outputs, prior_sigma=1.0, initial_sigma=0.01):
-        super().__init__()
-        check_count("inputs", inputs)
-        check_count("outputs", outputs)
-        check_between("prior_sigma", prior_sigma, 0, math.inf)
-        check_between("initial_sigma", initial_sigma, 0, math.inf)
-        start = nn.Linear(inputs, outputs)
-        self.prior_sigma = prior_sigma
-        self.weight_mean = nn.Parameter(start.weight.detach().clone())
-        self.bias_mean = nn.Parameter(start.bias.detach().clone())
-        log_sigma = math.log(initial_sigma)
-        self.weight_log_sigma = nn.Parameter(torch.full_like(self.weight_mean, log_sigma))
-        self.bias_log_sigma = nn.Parameter(torch.full_like(self.bias_mean, log_sigma))
-
-    def forward(self, x):
-        """Map (..., inputs) to (..., outputs), with fresh random numbers in each call."""
-        weight_sigma, bias_sigma = self.weight_log_sigma.exp(), self.bias_log_sigma.exp()
-        if self.training:
-            mean = functional.linear(x, self.weight_mean, self.bias_mean)
-            variance = functional.linear(x**2, weight_sigma**2, bias_sigma**2)
-            return mean + variance.sqrt() * torch.randn_like(mean)
-        weight = self.weight_mean + weight_sigma * torch.randn_like(self.weight_mean)
-        bias = self.bias_mean + bias_sigma * torch.randn_like(self.bias_mean)
-        return functional.linear(x, weight, bias)
-
-    def kl(self):
-        """Return KL(posterior || prior) of this layer, a scalar tensor in nats."""
-        return gaussian_kl(self.weight_mean, self.weight_log_sigma, self.prior_sigma) + gaussian_kl(
-            self.bias_mean, self.bias_log_sigma, self.prior_sigma
-        )
+__all__ = ["BayesianMLP", "elbo_loss"]
 
 
 class BayesianMLP(nn.Module):

@@ -7,45 +7,7 @@ import torch
 
 from hepml_labs.validation import check_alike, check_array, check_between, to_numpy
 
-__all__ = ["gaussian_kl", "smear", "subtract_in_quadrature", "total_variance"]
-
-
-def gaussian_kl(mean, log_sigma, prior_sigma=1.0):
-    """Kullback-Leibler divergence KL(q || p) of independent Gaussians q from a Gaussian prior p around zero.
-
-    Parameters
-    ----------
-    mean, log_sigma : tensor
-        Means and logarithms of the standard deviations of q, of one shape.
-    prior_sigma : float
-        Standard deviation of the prior, one for all entries.
-
-    Returns
-    -------
-    tensor
-        Scalar in nats: the sum over all entries of
-        log(prior_sigma / sigma) + (sigma^2 + mean^2) / (2 prior_sigma^2) - 1/2.
-
-    Raises
-    ------
-    ValueError
-        If `prior_sigma` is not positive or the shapes differ.
-
-    Notes
-    -----
-    Kingma and Welling, arXiv:1312.6114, appendix B, where the prior has unit width.
-
-    Examples
-    --------
-    >>> gaussian_kl(torch.zeros(5), torch.zeros(5)).item()
-    0.0
-    >>> gaussian_kl(torch.ones(2), torch.zeros(2)).item()
-    1.0
-    """
-    check_between("prior_sigma", prior_sigma, 0, math.inf)
-    check_alike(finite=False, mean=mean, log_sigma=log_sigma)
-    log_ratio = log_sigma - math.log(prior_sigma)
-    return (0.5 * (torch.exp(2 * log_ratio) + (mean / prior_sigma) ** 2 - 1) - log_ratio).sum()
+__all__ = ["smear", "subtract_in_quadrature", "total_variance"]
 
 
 def total_variance(means, sigmas):

@@ -5,8 +5,9 @@ contiguous memory, and a linear map of all pairs is one product of matrices.
 """
 
 import torch
+from torch.nn.functional import pad
 
-from hepml_labs.nn.sets import Packing
+from hepml_labs.nn.sets import Packing, cut
 from hepml_labs.validation import check_count
 
 __all__ = ["Bucket", "add_pairs", "cut_by_size", "normalisation", "sum_pairs", "windows"]
@@ -79,7 +80,7 @@ def cut_by_size(mask, buckets, odd=False):
     mask : tensor
         Shape ``(n, particles)``, bool.
     buckets : int
-        Number of buckets (fewer for a smaller batch).
+        Number of buckets on a CPU, see `hepml_labs.nn.cut` (fewer for a smaller batch).
     odd : bool
         As in `Bucket`.
 
@@ -101,11 +102,11 @@ def cut_by_size(mask, buckets, odd=False):
     """
     check_count("buckets", buckets)
     order = mask.sum(1).argsort()
-    packing, cut, start = Packing(mask[order]), [], 0
-    for count in packing.count.chunk(buckets):
-        cut.append(Bucket(count, start, odd))
-        start = cut[-1].stop
-    return order, packing, cut
+    packing, made, start = Packing(mask[order]), [], 0
+    for count in cut(packing.count, buckets):
+        made.append(Bucket(count, start, odd))
+        start = made[-1].stop
+    return order, packing, made
 
 
 def windows(x):
@@ -146,10 +147,9 @@ class _SumPairs(torch.autograd.Function):
     @staticmethod
     def forward(context, pairs):
         size, half = pairs.shape[-1], pairs.shape[-2]
-        # pair (i, i + k) belongs to i, and to i + k: the latter k places further on
-        shifted = pairs.new_zeros(*pairs.shape[:-2], size + half)
-        for step in range(half):
-            shifted[..., step + 1 : step + 1 + size] += pairs[..., step, :]
+        # pair (i, i + k) belongs to i, and to i + k: rows read as one longer than they are slip to the right by k
+        flat = pad(pairs, (1, half)).flatten(-2)[..., : half * (size + half)]
+        shifted = flat.unflatten(-1, (half, size + half)).sum(-2)
         total = pairs.sum(-2) + shifted[..., :size]
         total[..., :half] += shifted[..., size:]
         return total

@@ -5,7 +5,7 @@ from itertools import pairwise
 import torch
 from torch import nn
 
-from hepml_labs.nn.sets import Packing, check_mask
+from hepml_labs.nn.sets import Packing, check_mask, cut
 from hepml_labs.validation import check_array, check_between, check_count
 
 __all__ = ["EdgeConv", "ParticleNet", "nearest_neighbors"]
@@ -26,7 +26,7 @@ def nearest_neighbors(points, count, k, parts=8):
     k : int
         Neighbours per point. With 0 each point is its own and only neighbour.
     parts : int
-        The batch is cut into so many parts, each padded to its own largest set.
+        On a CPU the batch is cut into so many parts, each padded to its own largest set.
 
     Returns
     -------
@@ -44,7 +44,7 @@ def nearest_neighbors(points, count, k, parts=8):
         return torch.arange(len(points), device=points.device)[:, None]
     mode = "donot_use" if points.shape[1] <= _FEW_DIMENSIONS else "use"
     found, start = [], 0
-    for sizes in count.chunk(parts):
+    for sizes in cut(count, parts):
         column = torch.arange(int(sizes.max()), device=points.device)
         packing = Packing(column < sizes[:, None])
         first = (start + sizes.cumsum(0) - sizes)[packing.owner]

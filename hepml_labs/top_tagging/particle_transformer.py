@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from hepml_labs.nn import Packing, check_mask
+from hepml_labs.nn import Packing, check_mask, cut
 from hepml_labs.validation import check_array, check_between, check_count
 
 __all__ = ["ParticleTransformer", "pair_features"]
@@ -129,7 +129,7 @@ class ParticleTransformer(nn.Module):
     dropout : float
         In the particle blocks (residuals, networks and attention weights).
     buckets : int
-        Groups of jets of similar size; one is ordinary padding, more save work where sizes differ.
+        On a CPU, groups of jets of similar size; one is ordinary padding, more save work where sizes differ.
     outputs : int
         Logits of a jet.
 
@@ -226,7 +226,7 @@ class ParticleTransformer(nn.Module):
 
     def _attention(self, count, momenta):
         """Return the function that lets the particles of each jet attend to each other, with the bias of the pairs."""
-        counts = count.chunk(self.buckets)
+        counts = cut(count, self.buckets)
         totals = [int(part.sum()) for part in counts]
         packings, places, features = [], [], []
         for part, packed in zip(counts, momenta.split(totals), strict=True):

@@ -34,7 +34,7 @@ class Pelican(nn.Module):
     outputs : int
         Number of outputs.
     buckets : int
-        The batch is cut into as many groups of jets of similar size, so that little padding is computed.
+        On a CPU the batch is cut into as many groups of jets of similar size, so that little padding is computed.
 
     Raises
     ------

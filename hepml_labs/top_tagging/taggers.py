@@ -141,7 +141,7 @@ TAGGERS = {
     ),
     "lgatr-slim": Recipe(
         f"{HERE}.lgatr_tagger:LGATrTagger", {"channels": 16, "scalars": 32, "blocks": 2, "heads": 4, "slim": True},
-        _four_vectors, 60, _FAST | {"epochs": 10, "learning_rate": 3e-3}, "brehmer2024lgatr",
+        _four_vectors, 60, _FAST | {"epochs": 40, "learning_rate": 3e-3}, "brehmer2024lgatr",
     ),
 }  # fmt: skip
 """Every tagger by its name; the names without an ending are the published sizes, the others were made smaller."""

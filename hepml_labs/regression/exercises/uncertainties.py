@@ -6,8 +6,9 @@ import numpy as np
 import torch
 
 from hepml_labs.evaluation import pulls
+from hepml_labs.nn import gaussian_kl
 from hepml_labs.regression.evidential import evidential_split
-from hepml_labs.regression.predictive import gaussian_kl, subtract_in_quadrature, total_variance
+from hepml_labs.regression.predictive import subtract_in_quadrature, total_variance
 from hepml_labs.teaching import Exercise, Mistake
 
 

@@ -7,6 +7,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from hepml_labs.flows.coupling import coupling_flow
 from hepml_labs.flows.elementwise import RationalQuadraticSpline
+from hepml_labs.flows.estimator import negative_log_likelihood
 from hepml_labs.nn import Standardizer
 from hepml_labs.training import fit
 from hepml_labs.validation import check_between, to_numpy
@@ -213,7 +214,7 @@ class FlowMorphing(BaseEstimator):
         self.history_ = getattr(self, "history_", {}) | {
             label: fit(
                 flow,
-                lambda flow, x, context, weight: -(weight * flow(x, context)).mean(),
+                negative_log_likelihood,
                 tuple(tensor[order[kept:]] for tensor in sample),
                 tuple(tensor[order[:kept]] for tensor in sample) if kept else None,
                 epochs=self.epochs,

@@ -1,7 +1,7 @@
-"""Build the book: execute every lab once, stage the pages, run Jupyter Book. The command line is ``hepml book``.
+"""Build the book: execute every lab and page once, stage them, run Jupyter Book. The command line is ``hepml book``.
 
-Three steps, each in one function: `execute_labs` runs stale labs under nbmake into ``_labs/executed``, `stage` lays
-``_build/site`` out (pages, executed labs, the table of labs), `build_html` turns that into ``_build/html``.
+Three steps, each in one function: `execute` runs stale labs and pages under nbmake into ``_labs/executed``, `stage`
+lays ``_build/site`` out (pages, executed labs, the table of labs), `build_html` turns that into ``_build/html``.
 """
 
 import argparse
@@ -34,6 +34,29 @@ def find_labs(root=ROOT):
     True
     """
     return [path.relative_to(root) for path in sorted(root.glob("notebooks/*/*.ipynb"))]
+
+
+def page_code(root=ROOT):
+    """Return the code of the lecture pages, as notebooks by the names of their files: what MyST-NB would execute.
+
+    Examples
+    --------
+    >>> sorted({cell.cell_type for notebook in page_code().values() for cell in notebook.cells})
+    ['code']
+    """
+    from myst_nb.core.read import is_myst_markdown_notebook, read_myst_markdown_notebook
+
+    code = {}
+    for page in sorted((root / "book").rglob("*.md")):
+        text = page.read_text(encoding="utf-8")
+        if is_myst_markdown_notebook(text):
+            notebook = read_myst_markdown_notebook(text, path=page)
+            notebook.cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
+            for number, cell in enumerate(notebook.cells, start=1):
+                cell.id = f"code-{number}"  # the reader draws a new one every time
+            if notebook.cells:
+                code[page.relative_to(root).with_suffix(".ipynb")] = notebook
+    return code
 
 
 def fingerprint(root=ROOT):
@@ -94,45 +117,49 @@ def run_notebooks(folder, names, *, workers=2, cell_timeout=300):
     environment["HEPML_HOME"] = str(folder / "home")  # the solutions earn no points in the reader's own record
     command = [sys.executable, "-m", "pytest", "--nbmake", "--overwrite", f"--nbmake-timeout={cell_timeout}"]
     command += ["-n", str(min(workers, len(names))), "--dist", "worksteal", "--durations=0", *map(str, names)]
+    if len(names) > workers:  # else no worker would run a second kernel
+        command += ["-p", "hepml_labs.warm_kernels"]
     return subprocess.run(command, cwd=folder, env=environment).returncode
 
 
-def execute_labs(root=ROOT, *, workers=2, cell_timeout=300):
-    """Execute the labs whose notebook, code, data or versions changed since they last ran; return the failures.
+def execute(root=ROOT, *, workers=2, cell_timeout=300):
+    """Execute the labs and lecture pages whose code, data or versions changed since they last ran; return the failures.
 
-    Executed copies, with outputs and timings, go to ``_labs/executed/notebooks``; a lab that ran to its end is noted
-    in ``_labs/executed/stamps.json`` and not run again until something changes.
+    Executed copies, with outputs and timings, go to ``_labs/executed``; what ran to its end is noted in
+    ``_labs/executed/stamps.json`` and not run again until something changes. Of a page only the code is run and noted.
 
     Returns
     -------
     list of str
-        One line for each lab that failed: which lab, which cell, which error.
+        One line for each lab or page that failed: which one, which cell, which error.
     """
     folder = root / EXECUTED
     folder.mkdir(parents=True, exist_ok=True)
     stamps_file = folder / "stamps.json"
     stamps = json.loads(stamps_file.read_text()) if stamps_file.exists() else {}
     ingredients = fingerprint(root)
+    sources = {lab: (root / lab).read_bytes() for lab in find_labs(root)}
+    sources |= {page: nbformat.writes(notebook).encode() for page, notebook in page_code(root).items()}
     stale = {}
-    for lab in find_labs(root):
-        digest = hashlib.sha256(ingredients.encode() + (root / lab).read_bytes()).hexdigest()
-        if stamps.get(lab.as_posix()) != digest or not (folder / lab).exists():
-            stale[lab] = digest
-            (folder / lab).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(root / lab, folder / lab)
+    for name, source in sources.items():
+        digest = hashlib.sha256(ingredients.encode() + source).hexdigest()
+        if stamps.get(name.as_posix()) != digest or not (folder / name).exists():
+            stale[name] = digest
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_bytes(source)
     if not stale:
-        print("Labs: all up to date.", flush=True)
+        print("Labs and pages: all up to date.", flush=True)
         return []
-    print(f"Labs: executing {len(stale)} of {len(find_labs(root))}.", flush=True)
+    print(f"Labs and pages: executing {len(stale)} of {len(sources)}.", flush=True)
     status = run_notebooks(folder, list(stale), workers=workers, cell_timeout=cell_timeout)
     failures = []
-    for lab, digest in stale.items():
-        problem = failure(nbformat.read(folder / lab, as_version=4))
+    for name, digest in stale.items():
+        problem = failure(nbformat.read(folder / name, as_version=4))
         if problem is None:
-            stamps[lab.as_posix()] = digest
+            stamps[name.as_posix()] = digest
         else:
-            stamps.pop(lab.as_posix(), None)
-            failures.append(f"{lab.as_posix()}, {problem}")
+            stamps.pop(name.as_posix(), None)
+            failures.append(f"{name.as_posix()}, {problem}")
     stamps_file.write_text(json.dumps(stamps, indent=1))
     if status and not failures:
         failures.append(f"pytest ended with status {status}; see its report above")
@@ -174,11 +201,24 @@ def stage(root=ROOT):
             target.write_bytes(content)
 
 
+def fill_cache(root=ROOT):
+    """Put the executed pages where MyST-NB looks for them, by their code; it would execute what it does not find."""
+    from jupyter_cache import get_cache
+    from jupyter_cache.base import CacheBundleIn
+
+    cache = get_cache(root / "_build" / ".jupyter_cache")
+    for name in page_code(root):
+        if (root / EXECUTED / name).exists():
+            notebook = nbformat.read(root / EXECUTED / name, as_version=4)
+            for cell in notebook.cells:
+                cell.metadata.pop("execution", None)  # time stamps, which would be taken for a part of the code
+            cache.cache_notebook_bundle(CacheBundleIn(notebook, name.as_posix()), check_validity=False, overwrite=True)
+
+
 def build_html(root=ROOT, *, fresh=False):
     """Run Jupyter Book on ``_build/site``, with warnings as errors; return its exit status.
 
-    Lecture pages are executed by MyST-NB and kept in its cache, which knows their code but not ours: when the package
-    changed since the last build, the cache is thrown away.
+    What earlier builds left is thrown away when the package changed since.
     """
     build = root / "_build"
     mark = build / "pages.sha256"
@@ -186,6 +226,7 @@ def build_html(root=ROOT, *, fresh=False):
     if fresh or not mark.exists() or mark.read_text() != ingredients:
         for folder in ("html", ".doctrees", ".jupyter_cache"):
             shutil.rmtree(build / folder, ignore_errors=True)
+    fill_cache(root)
     program = [sys.executable, "-c", "from jupyter_book.cli.main import main; main()"]
     command = [*program, "build", str(build / "site"), "--path-output", str(root)]
     environment = os.environ | {"HEPML_PROGRESS": "0", "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
@@ -198,10 +239,10 @@ def build_html(root=ROOT, *, fresh=False):
 def main(argv=None):
     """Run the command ``hepml book``; return the exit status (0 when the book was built)."""
     parser = argparse.ArgumentParser(prog="hepml book", description="Execute the labs and build the book.")
-    parser.add_argument("--no-execute", action="store_true", help="take the labs as they last ran (for authors)")
-    parser.add_argument("--no-build", action="store_true", help="execute the labs and stop (for tests)")
+    parser.add_argument("--no-execute", action="store_true", help="take labs and pages as they last ran (for authors)")
+    parser.add_argument("--no-build", action="store_true", help="execute labs and pages and stop (for tests)")
     parser.add_argument("--fresh", action="store_true", help="forget what earlier builds left behind")
-    parser.add_argument("--workers", type=int, default=2, help="labs that run at the same time (default: 2)")
+    parser.add_argument("--workers", type=int, default=2, help="notebooks that run side by side (default: 2)")
     options = parser.parse_args(argv)
     if not (ROOT / "_toc.yml").exists():
         print("hepml book needs a clone of the repository: there is no book in an installed package.", file=sys.stderr)
@@ -209,9 +250,9 @@ def main(argv=None):
     if options.fresh:
         shutil.rmtree(ROOT / EXECUTED, ignore_errors=True)
     if not options.no_execute:
-        failures = execute_labs(workers=options.workers)
+        failures = execute(workers=options.workers)
         if failures:
-            print("\nThese labs failed:", *failures, sep="\n  ", file=sys.stderr)
+            print("\nThese failed:", *failures, sep="\n  ", file=sys.stderr)
             return 1
     if options.no_build:
         return 0

@@ -140,7 +140,8 @@ def lab_table(labs):
     threads = os.environ.get("HEPML_THREADS", "1")
     lines += [
         "",
-        f"Measured when this book was built, by the clock, with {threads} thread per lab and two labs side by side "
+        f"Measured when this book was built, by the clock, with {threads} thread per lab and two labs side by side, "
+        "without the seconds that the first import of PyTorch takes "
         f"({platform.system()} {platform.machine()}, Python {platform.python_version()}).",
     ]
     return "\n".join(lines) + "\n"

@@ -19,12 +19,22 @@ from hepml_labs.classification import (
 )
 from hepml_labs.classification import decorrelation as protected
 from hepml_labs.classification import losses as ratio_losses
+from hepml_labs.diffusion import adversarial, covariant, event_coordinates, events, paths, sde, shower_maps, variational
+from hepml_labs.diffusion import reweighting as correction
 from hepml_labs.flows import amplification, bayesian, binned_unfolding, importance_sampling, surrogate, unfolding
 from hepml_labs.flows import matrix_element as element
 from hepml_labs.flows import morphing as spikes
 from hepml_labs.flows.optimal_transport import gaussian_transport
 from hepml_labs.nn import gaussian_kl
-from hepml_labs.physics import fragmentation, higgs_four_leptons, morphing, photon_showers, substructure
+from hepml_labs.physics import (
+    fragmentation,
+    higgs_four_leptons,
+    jet_radiation,
+    morphing,
+    photon_showers,
+    sampling_showers,
+    substructure,
+)
 from hepml_labs.regression import (
     amplitudes,
     closure,
@@ -47,7 +57,7 @@ TORCH = torch.full((5,), 1.0), torch.full((5,), float("nan"))
 NUMPY = np.full(5, 1.0), np.full(5, np.nan)
 #: Functions whose required arguments may all be arrays, with the kind of array that they take.
 FUNCTIONS = {
-    **{getattr(evaluation, name): NUMPY for name in evaluation.__all__ if name[0].islower()},
+    **{getattr(evaluation, name): NUMPY for name in evaluation.__all__ if name[0].islower() and name != "weight_tails"},
     **{getattr(losses, name): TORCH for name in losses.__all__},
     **dict.fromkeys((gaussian_kl, predictive.total_variance, preprocessing.mean_from_log), TORCH),
     **dict.fromkeys((evidential.student_t_nll, evidential.evidential_split), TORCH),
@@ -87,6 +97,17 @@ FUNCTIONS = {
     **{getattr(higgs_four_leptons, name): NUMPY for name in higgs_four_leptons.__all__ if name[0].islower()},
     **dict.fromkeys((photon_showers.condition_features, photon_showers.condition_weights), NUMPY),
     **dict.fromkeys((photon_showers.from_smooth, photon_showers.to_smooth), NUMPY),
+    **dict.fromkeys(
+        (adversarial.critic_loss, adversarial.generator_loss, paths.pair_optimally, sde.langevin_step), TORCH
+    ),
+    **dict.fromkeys((variational.kl_to_standard_normal, variational.reparametrise), TORCH),
+    **dict.fromkeys((covariant.particle_coordinates, covariant.particle_momenta), TORCH),
+    **dict.fromkeys((event_coordinates.coordinates, event_coordinates.momenta, events.mirror_images), NUMPY),
+    **dict.fromkeys((events.observables, events.passes_cuts, jet_radiation.count_jets), NUMPY),
+    **dict.fromkeys((correction.corrected_shares, correction.unweight, shower_maps.fill_below_threshold), NUMPY),
+    **dict.fromkeys((shower_maps.stick_fractions, shower_maps.from_stick_fractions), NUMPY),
+    **dict.fromkeys((shower_maps.scale_to_layers, sampling_showers.longitudinal_parameters), NUMPY),
+    **dict.fromkeys((sampling_showers.shower_features, sampling_showers.simulate_showers), NUMPY),
 }
 #: Parts of a training step do not look for NaN: `fit` notices it, and a lab wants to watch a training diverge.
 INSIDE_A_TRAINING = {
@@ -96,6 +117,7 @@ INSIDE_A_TRAINING = {
     *(optimizers.sgd_update, optimizers.rmsprop_update, optimizers.adam_update),
     robustness.bernoulli_divergence,
     augmentation.turned,
+    *(adversarial.critic_loss, adversarial.generator_loss, variational.reparametrise),
 }
 #: Energies and counts may be whole numbers.
 PHYSICAL_INTEGERS = {line_shape.breit_wigner, line_shape.energy_scan, sculpting.jensen_shannon_divergence}

@@ -1,6 +1,26 @@
 """Honest measurement: every number with its statistical uncertainty. Arrays or tensors in, numpy out."""
 
 from hepml_labs.evaluation.auc import Area, area_difference, area_under_curve
+from hepml_labs.evaluation.generator_events import (
+    ClassifierWeights,
+    NeighborScores,
+    classifier_weights,
+    copied_fraction,
+    neighbor_scores,
+    weight_tails,
+)
+from hepml_labs.evaluation.generator_moments import (
+    frechet_distance,
+    gaussian_kernel,
+    kernel_distance,
+    polynomial_kernel,
+)
+from hepml_labs.evaluation.generators import (
+    Distance,
+    correlation_distance,
+    sliced_wasserstein,
+    wasserstein_distances,
+)
 from hepml_labs.evaluation.intervals import CentralInterval, central_interval, mean_with_error
 from hepml_labs.evaluation.regression import (
     AccuracySummary,
@@ -37,7 +57,10 @@ __all__ = [
     "CalibrationCurve",
     "CalibrationError",
     "CentralInterval",
+    "ClassifierWeights",
     "Coverage",
+    "Distance",
+    "NeighborScores",
     "PullSummary",
     "Rejection",
     "Reliability",
@@ -56,11 +79,19 @@ __all__ = [
     "calibration_curve",
     "central_interval",
     "classifier_two_sample_test",
+    "classifier_weights",
+    "copied_fraction",
+    "correlation_distance",
     "coverage",
     "expected_calibration_error",
+    "frechet_distance",
+    "gaussian_kernel",
+    "kernel_distance",
     "log_loss",
     "mean_squared_error",
     "mean_with_error",
+    "neighbor_scores",
+    "polynomial_kernel",
     "pull_summary",
     "pulls",
     "relative_accuracy",
@@ -69,4 +100,7 @@ __all__ = [
     "roc_curve",
     "sigma_scale",
     "significance_improvement",
+    "sliced_wasserstein",
+    "wasserstein_distances",
+    "weight_tails",
 ]

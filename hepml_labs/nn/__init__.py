@@ -6,6 +6,7 @@ from hepml_labs.nn.ensemble import Ensemble, bootstrap_counts
 from hepml_labs.nn.mlp import MLP
 from hepml_labs.nn.sets import Packing, check_mask, cut, in_buckets, trim
 from hepml_labs.nn.standardizer import Standardizer
+from hepml_labs.nn.time import TimeMLP
 
 __all__ = [
     "MLP",
@@ -14,6 +15,7 @@ __all__ = [
     "Ensemble",
     "Packing",
     "Standardizer",
+    "TimeMLP",
     "bootstrap_counts",
     "check_mask",
     "cut",

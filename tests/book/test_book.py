@@ -4,9 +4,11 @@ import json
 import re
 from collections import Counter
 
+import jupyter_cache
 import nbformat
 import pytest
 import yaml
+from myst_nb.core.read import read_myst_markdown_notebook
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from hepml_labs import book_build, book_pages
@@ -111,11 +113,24 @@ def test_launch_buttons_only_with_an_address(tmp_path, monkeypatch):
     assert address is None and "binderhub_url" not in launch and "jupyterhub_url" not in launch
 
 
+PAGE = """---
+jupytext:
+  text_representation: {extension: .md, format_name: myst}
+kernelspec: {display_name: Python 3, language: python, name: python3}
+---
+# Hello
+
+```{code-cell} ipython3
+print(6 * 7)
+```
+"""
+
+
 @pytest.fixture
 def project(tmp_path):
-    """A small project with one good lab and one that fails in its second cell."""
+    """A small project with one good lab, one that fails in its second cell, and a page that computes."""
     (tmp_path / "book").mkdir()
-    (tmp_path / "book" / "intro.md").write_text("# Hello\n")
+    (tmp_path / "book" / "intro.md").write_text(PAGE)
     (tmp_path / "_config.yml").write_text((ROOT / "_config.yml").read_text())
     (tmp_path / "_toc.yml").write_text("format: jb-book\nroot: book/intro\n")
     folder = tmp_path / "notebooks" / "toy"
@@ -127,13 +142,19 @@ def project(tmp_path):
     return tmp_path
 
 
-def test_a_failing_lab_is_named_and_only_stale_labs_run(project, monkeypatch):
-    failures = book_build.execute_labs(project)
+def test_a_failing_lab_is_named_and_only_what_is_stale_runs(project, monkeypatch):
+    failures = book_build.execute(project, workers=3)
     assert failures == ["notebooks/toy/02_bad.ipynb, cell 3: ZeroDivisionError: division by zero"]
     good = nbformat.read(project / book_build.EXECUTED / "notebooks/toy/01_good.ipynb", as_version=4)
     assert good.cells[2].outputs[0].text == "42\n"
     assert 0 < book_pages.run_time(good) < 60
     assert not nbformat.read(project / "notebooks/toy/01_good.ipynb", as_version=4).cells[2].outputs
+
+    # the code of the page ran as well, and MyST-NB finds what it printed
+    book_build.fill_cache(project)
+    page = read_myst_markdown_notebook(PAGE)
+    _, page = jupyter_cache.get_cache(project / "_build" / ".jupyter_cache").merge_match_into_notebook(page)
+    assert page.cells[1].outputs[0].text == "42\n"
 
     ran = []
 
@@ -142,13 +163,21 @@ def test_a_failing_lab_is_named_and_only_stale_labs_run(project, monkeypatch):
         return 1
 
     monkeypatch.setattr(book_build, "run_notebooks", record)
-    book_build.execute_labs(project)
+    book_build.execute(project)
     assert ran == ["02_bad.ipynb"]
+    (project / "book" / "intro.md").write_text(PAGE.replace("Hello", "Hello, world"))
+    ran.clear()
+    book_build.execute(project)
+    assert ran == ["02_bad.ipynb"]  # prose is not code
+    (project / "book" / "intro.md").write_text(PAGE.replace("6 * 7", "7 * 7"))
+    ran.clear()
+    book_build.execute(project)
+    assert ran == ["02_bad.ipynb", "intro.ipynb"]
     (project / "hepml_labs").mkdir()
     (project / "hepml_labs" / "new.py").write_text("answer = 42\n")
     ran.clear()
-    book_build.execute_labs(project)
-    assert ran == ["01_good.ipynb", "02_bad.ipynb"]
+    book_build.execute(project)
+    assert ran == ["01_good.ipynb", "02_bad.ipynb", "intro.ipynb"]
 
 
 def test_staging_follows_the_sources(project):

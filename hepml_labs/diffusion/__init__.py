@@ -1,0 +1,1 @@
+"""Generators that undo noise, and their relatives: VAE, GAN, diffusion, flow matching and autoregressive networks."""

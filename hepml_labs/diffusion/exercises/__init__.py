@@ -1,0 +1,1 @@
+"""Exercises of the labs on generative networks, a module for each."""

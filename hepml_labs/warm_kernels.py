@@ -1,0 +1,75 @@
+"""Kernels that start warm, for builds that run many notebooks: ``pytest --nbmake -p hepml_labs.warm_kernels``.
+
+Half of the time of a small notebook goes into importing PyTorch and its like. Here the fork server of
+:mod:`multiprocessing`, a process of its own that runs nothing else, imports these packages once, and every kernel is a
+fork of it: fresh in everything that is ours, with nothing in its namespace. Only on Linux, where such forks are safe;
+elsewhere the plugin does nothing and kernels start as they always do.
+"""
+
+import multiprocessing
+import os
+import sys
+import time
+
+from jupyter_client.provisioning import local_provisioner
+
+#: Packages of others that most notebooks need. torch._dynamo is what the first optimiser imports.
+PRELOADED = ["ipykernel.kernelapp", "matplotlib.pyplot", "scipy.stats", "sklearn.linear_model", "torch._dynamo"]
+
+
+def _run(arguments, environment, folder):
+    """Become a kernel, in the forked process."""
+    os.setsid()  # a process group of its own: Jupyter signals the group
+    os.environ.clear()
+    os.environ.update(environment)
+    os.chdir(folder)
+    from ipykernel.kernelapp import launch_new_instance
+
+    # the kernel ends with the fork server, which ends with the process that asked for it
+    launch_new_instance(argv=[*arguments, f"--IPKernelApp.parent_handle={os.getppid()}"])
+
+
+class WarmKernel:
+    """A kernel forked from the warm process; in its methods, what Jupyter uses of :class:`subprocess.Popen`."""
+
+    stdin = stdout = stderr = None
+
+    def __init__(self, command, env=None, cwd=None, **unused):
+        arguments = command[command.index("-f") :]  # without `python -m ipykernel_launcher`
+        server = multiprocessing.get_context("forkserver")
+        server.set_forkserver_preload(PRELOADED)
+        environment = dict(os.environ if env is None else env)
+        self._process = server.Process(target=_run, args=(arguments, environment, os.fspath(cwd or os.getcwd())))
+        self._process.start()
+        self.pid = self._process.pid
+        while os.getpgid(self.pid) != self.pid:  # before that, a signal to the group would reach us
+            time.sleep(0.005)
+
+    def poll(self):
+        """Return the exit status, or None while the kernel runs."""
+        return self._process.exitcode
+
+    def wait(self):
+        """Wait for the end and return the exit status."""
+        self._process.join()
+        return self._process.exitcode
+
+    def send_signal(self, number):
+        """Send a signal."""
+        os.kill(self.pid, number)
+
+    def terminate(self):
+        """Ask the kernel to end."""
+        self._process.terminate()
+
+    def kill(self):
+        """End the kernel."""
+        self._process.kill()
+
+
+def pytest_configure(config):
+    """Let the kernels of this process, or of this worker, start warm."""
+    if sys.platform == "linux":
+        # matplotlib reads this when it is imported, which is before a kernel could set it
+        os.environ.setdefault("MPLBACKEND", "module://matplotlib_inline.backend_inline")
+        local_provisioner.launch_kernel = WarmKernel

@@ -37,7 +37,7 @@ def train(jets, epochs, width, learning_rate, seed):
     ).fit(coordinates(mirror_images(events)), validation=np.tile(held, 4))
     return generator, {
         "command": f"python benchmarks/collider_events.py --jets {jets} --epochs {epochs} --width {width} "
-        f"--learning-rate {learning_rate} --seed {seed}",
+        f"--learning-rate {learning_rate} --seed {seed} --output FILE",
         "training_events": len(events),
         "steps": generator.history_.steps,
         "cpu_seconds": f"{time.process_time() - start:.0f}",

@@ -4,7 +4,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from hepml_labs.diffusion.latent import with_context
+from hepml_labs.diffusion.tabular import with_context
 from hepml_labs.nn import MLP
 from hepml_labs.validation import check_alike, check_array, check_count
 

@@ -43,6 +43,8 @@ class ShowerGenerator(BaseEstimator):
         Smallest energy of a cell that is read out, GeV.
     layer_model, cell_model : FlowMatching, optional
         Untrained generators of the two steps.
+    noise : (float, float)
+        Ends of the noise that fills empty cells, see `fill_below_threshold`.
     seed : int
         Of the noise below the threshold.
 
@@ -69,10 +71,11 @@ class ShowerGenerator(BaseEstimator):
     ((2, 5, 5, 5), True)
     """
 
-    def __init__(self, threshold=0.005, layer_model=None, cell_model=None, seed=0):
+    def __init__(self, threshold=0.005, layer_model=None, cell_model=None, noise=(0.0, 1.0), seed=0):
         self.threshold = threshold
         self.layer_model = layer_model
         self.cell_model = cell_model
+        self.noise = noise
         self.seed = seed
 
     def fit(self, showers, energy):
@@ -95,7 +98,7 @@ class ShowerGenerator(BaseEstimator):
         context = np.log(energy)[:, None]
         self.layer_model_ = clone(self.layer_model or FlowMatching(hidden=(64, 64, 64), epochs=40))
         self.layer_model_.fit(targets, context)
-        cells = fill_below_threshold(showers, self.threshold, random) / filled[..., None, None]
+        cells = fill_below_threshold(showers, self.threshold, random, self.noise) / filled[..., None, None]
         self.cell_model_ = clone(self.cell_model or FlowMatching(hidden=(256, 256), epochs=60))
         self.cell_model_.fit(np.log(cells).reshape(len(cells), -1), np.column_stack([context, np.log(filled)]))
         return self
@@ -164,9 +167,6 @@ class DirectShowerGenerator(BaseEstimator):
         Smallest energy of a cell that is read out, GeV.
     model : FlowMatching, optional
         Untrained generator of the logarithms of cells / energy.
-    fill : bool
-        Fill empty cells with uniform noise below the threshold. Otherwise all of them are put at half the threshold:
-        a spike in the training data.
     seed : int
         Of the noise below the threshold.
 
@@ -179,20 +179,16 @@ class DirectShowerGenerator(BaseEstimator):
     (2, 5, 5, 5)
     """
 
-    def __init__(self, threshold=0.005, model=None, fill=True, seed=0):
+    def __init__(self, threshold=0.005, model=None, seed=0):
         self.threshold = threshold
         self.model = model
-        self.fill = fill
         self.seed = seed
 
     def fit(self, showers, energy):
         """Train on showers ``(n, layers, cells, cells)`` and energies ``(n,)``; errors as `ShowerGenerator.fit`."""
         showers, energy = _check_showers(showers, energy)
         self.shape_ = showers.shape[1:]
-        if self.fill:
-            cells = fill_below_threshold(showers, self.threshold, self.seed)
-        else:
-            cells = np.where(showers < self.threshold, self.threshold / 2, showers)
+        cells = fill_below_threshold(showers, self.threshold, self.seed)
         targets = np.log(cells / energy[:, None, None, None]).reshape(len(cells), -1)
         self.model_ = clone(self.model or FlowMatching(hidden=(256, 256), epochs=60))
         self.model_.fit(targets, np.log(energy)[:, None])

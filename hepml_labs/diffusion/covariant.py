@@ -25,6 +25,11 @@ def particle_coordinates(momenta):
     -------
     tensor, (..., 4)
 
+    Raises
+    ------
+    ValueError
+        If the last dimension is not four, or a number is not finite.
+
     Examples
     --------
     >>> particle_coordinates(torch.tensor([2.0**0.5, 1.0, 0.0, 0.0])).abs() < 1e-6
@@ -48,6 +53,11 @@ def particle_momenta(coordinates):
     -------
     tensor, (..., 4)
         E, px, py, pz in GeV.
+
+    Raises
+    ------
+    ValueError
+        If the last dimension is not four.
 
     Examples
     --------
@@ -176,6 +186,11 @@ def covariant_loss(network, start, stop, t, scale):
     -------
     tensor, ()
         Mean over events, particles and coordinates.
+
+    Raises
+    ------
+    ValueError
+        If the shapes disagree, or a number is not finite.
 
     Notes
     -----

@@ -166,8 +166,8 @@ class Diffusion(TabularGenerator):
             What the density is conditional on: numbers, or classes as columns of zeros and ones.
         sample_weight : array, (n,), optional
             Weights of the events, their sum above zero. Their unit does not matter.
-        validation : float
-            Share of the events, in (0, 1), that is held back to choose the best epoch.
+        validation : float or array of bool, (n,)
+            Share of the events, in (0, 1), that is held back to choose the best epoch; or true for each of these.
 
         Returns
         -------

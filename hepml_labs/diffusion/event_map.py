@@ -25,8 +25,8 @@ class EventEdges(Transform):
 
     Jets in order of pT: differences of neighbours replace all but the last pT, and are above zero. Jets further apart
     than Delta R: at its azimuth, each earlier jet closes an interval of pseudorapidity for the next one; we count the
-    *open* range only. Jet masses are divided by their pT, and the imbalance by
-    the root of the sum of all pT.
+    *open* range only. Jet masses are divided by their pT, and the imbalance by the root of the sum of all pT, in
+    units of 100 GeV.
 
     Parameters
     ----------
@@ -174,6 +174,11 @@ def event_map(jets=2):
     -------
     hepml_labs.flows.transforms.Chain
         From ``(n, 5 + 4 jets)`` coordinates to as many numbers, with the log-determinant; `scaler` of a generator.
+
+    Raises
+    ------
+    ValueError
+        If `jets` is no positive whole number.
 
     Notes
     -----

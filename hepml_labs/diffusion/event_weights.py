@@ -1,7 +1,7 @@
 """Generators of Z + jets events that were trained beforehand: ``data/weights/diffusion/events-<jets>.safetensors``.
 
 The header of a file says by which command, on how many events and in what time it was made, and what it reaches.
-``python benchmarks/collider_events.py`` writes such files.
+``python benchmarks/collider_events.py --output FILE`` writes such files.
 """
 
 import json
@@ -111,7 +111,7 @@ def load_generator(jets=2, path=None):
     Parameters
     ----------
     jets : int
-        2 or 3, for the weights that come with the project.
+        2, for the weights that come with the project.
     path : path, optional
         Another file, of `save_generator`.
 
@@ -130,7 +130,7 @@ def load_generator(jets=2, path=None):
     check_count("jets", jets)
     path = weights_path(jets) if path is None else Path(path)
     if not path.is_file():
-        raise FileNotFoundError(f"found no file {path}; python benchmarks/collider_events.py writes one")
+        raise FileNotFoundError(f"found no file {path}; python benchmarks/collider_events.py --output FILE writes one")
     facts, state = _open(path)
     settings = json.loads(facts["settings"])
     jets, hidden, frequencies = settings["jets"], tuple(settings["hidden"]), settings["frequencies"]

@@ -24,6 +24,11 @@ def select(data, jets=2):
     array, (n, 2 + jets, 4)
         E, px, py, pz in GeV of mu-, mu+ and the jets in order of pT.
 
+    Raises
+    ------
+    ValueError
+        If `jets` is no positive whole number.
+
     Examples
     --------
     >>> data = {"muons": np.ones((3, 2, 4)), "jets": np.ones((3, 8, 4)), "number": np.array([1, 2, 5])}
@@ -54,6 +59,11 @@ def mirror_images(x):
     -------
     array, (4 n, 2 + jets, 4)
 
+    Raises
+    ------
+    ValueError
+        If the array has not this shape, or is not finite.
+
     Notes
     -----
     Exact symmetries of this sample. z -> -z exchanges two equal beams. Odd under y -> -y are triple products, with no
@@ -82,6 +92,11 @@ def passes_cuts(x):
     array of bool, (n,)
         Jets of pT > 20 GeV and pseudorapidity within 5, Delta R > 0.4 between any two, in order; muons within 5, their
         mass between 76 and 106 GeV.
+
+    Raises
+    ------
+    ValueError
+        If the array has not this shape, or is not finite.
 
     Examples
     --------
@@ -117,6 +132,11 @@ def observables(x):
         Mass, pT (GeV) and rapidity of the Z boson, azimuth of the negative muon, pT (GeV) and pseudorapidity of both
         muons, of each jet pT, pseudorapidity and mass, of each pair of jets the azimuthal angle in [-pi, pi) and
         Delta R, and the azimuth between Z boson and leading jet.
+
+    Raises
+    ------
+    ValueError
+        If the array has not this shape, or is not finite.
 
     Examples
     --------

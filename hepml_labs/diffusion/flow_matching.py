@@ -1,7 +1,6 @@
 """Conditional flow matching: a regression that learns to move noise to data, and its density."""
 
 import torch
-from sklearn.utils.validation import check_is_fitted
 
 from hepml_labs.diffusion.ode import integrate, log_likelihood
 from hepml_labs.diffusion.paths import Linear, pair_optimally
@@ -265,11 +264,10 @@ class FlowMatching(TabularGenerator):
         ValueError
             If an array has not this shape, is not finite, or has values that the scaler refuses.
         """
-        check_is_fitted(self, "network")
-        x = to_numpy("x", x, ("n", self.n_features_in_))
-        context = self._prepare_context(context, len(x))
-        scaled, log_det = self.scaler_(torch.tensor(x, dtype=torch.float64))
-        scaled_density = self._in_chunks(
-            lambda v, points: log_likelihood(v, points, steps, exact, method, seed), scaled.float(), context
-        )
-        return (scaled_density + log_det).numpy().astype(x.dtype)
+        x = to_numpy("x", x)
+        scaled, context, log_det = self._prepare_events(x, context)
+
+        def log_density(points, given):
+            return log_likelihood(self._given(given), points, steps, exact, method, seed)
+
+        return (self._apply(log_density, scaled, context) + log_det).numpy().astype(x.dtype)

@@ -6,14 +6,14 @@ import numpy as np
 import torch
 
 from hepml_labs.diffusion.adversarial import AdversarialPair, check_loss
-from hepml_labs.diffusion.latent import LatentGenerator
+from hepml_labs.diffusion.tabular import TabularGenerator
 from hepml_labs.training import fit
 from hepml_labs.validation import check_between, check_count, to_numpy
 
 __all__ = ["GAN"]
 
 
-class GAN(LatentGenerator):
+class GAN(TabularGenerator):
     """Generator of tables by an adversarial network. It has no density, and no loss that says when to stop.
 
     The data go through `scaler`, then to mean zero and width one, both in double precision.
@@ -182,5 +182,6 @@ class GAN(LatentGenerator):
 
     def decision_function(self, x, context=None):
         """Give the value ``(n,)`` that the critic sees in events ``(n, d)``: a logit, or the Wasserstein critic's."""
+        x = to_numpy("x", x)
         scaled, context, _ = self._prepare_events(x, context)
         return self._apply(self.network.criticise, scaled, context).numpy().astype(x.dtype)

@@ -24,6 +24,11 @@ class JetRepresentation:
     maximum_rapidity : float
         Jets lie between plus and minus this.
 
+    Raises
+    ------
+    ValueError
+        If an option is out of range.
+
     Notes
     -----
     Jet i gets z = Phi^-1(ln(pT_i / minimum_pt) / ln(pT_(i-1) / minimum_pt)), with maximum_pt above the first, and

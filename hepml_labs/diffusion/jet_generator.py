@@ -130,6 +130,7 @@ class JetGenerator(BaseEstimator):
         """
         x = to_numpy("x", x, ("n", "rows", 3))
         check_between("validation", validation, 0, 1)
+        check_count("seed", self.seed, minimum=0)
         weight = np.ones(len(x)) if sample_weight is None else to_numpy("sample_weight", sample_weight, (len(x),))
         if not weight.sum() > 0:
             raise ValueError(f"sample_weight: found a sum of {weight.sum():.4g}, expected it above zero")
@@ -147,17 +148,18 @@ class JetGenerator(BaseEstimator):
         weight = weight / weight.mean()
         columns = [torch.tensor(latent).float(), torch.tensor(x[..., 0] > 0), torch.tensor(open_end)]
         columns.append(torch.tensor(weight).float())
-        torch.manual_seed(self.seed)
-        self.network = JetGPT(
-            self.hard,
-            self.minimum_jets,
-            self.representation_.log_range,
-            self.width,
-            self.heads,
-            self.layers,
-            self.components,
-            self.positions,
-        )
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self.seed)
+            self.network = JetGPT(
+                self.hard,
+                self.minimum_jets,
+                self.representation_.log_range,
+                self.width,
+                self.heads,
+                self.layers,
+                self.components,
+                self.positions,
+            )
         order = torch.tensor(np.random.default_rng(self.seed).permutation(len(x)))
         held, kept = order.tensor_split([max(1, int(validation * len(x)))])
         self.history_ = fit(
@@ -201,6 +203,11 @@ class JetGenerator(BaseEstimator):
         -------
         array, (n, hard + maximum, 3)
             As in `fit`, in its floating-point type.
+
+        Raises
+        ------
+        ValueError
+            If a number is no positive whole one.
         """
         check_is_fitted(self, "network")
         check_count("n", n)

@@ -103,6 +103,11 @@ def divergence(velocity, x, t, probe=None):
     tuple of tensors
         Velocity ``(n, d)`` and divergence ``(n,)``, cut off from the gradient.
 
+    Raises
+    ------
+    ValueError
+        If `x` is no table of numbers.
+
     Notes
     -----
     Grathwohl et al., arXiv:1810.01367, section 3.1.

@@ -159,7 +159,7 @@ class LinearSchedule(Schedule):
 
 
 class CosineSchedule(Schedule):
-    """Noise added slowly at both ends: alpha is a quarter of a cosine.
+    """A quarter of a cosine for alpha, so that the share alpha^2 of the data changes slowly at both ends.
 
     Parameters
     ----------

@@ -30,6 +30,11 @@ def gaussian_score(x, t, schedule, mean, covariance):
     tensor, (n, d)
         Gradient of log p_t(x), -C_t^-1 (x - alpha mean) with C_t = alpha^2 covariance + sigma^2.
 
+    Raises
+    ------
+    ValueError
+        If shapes disagree, or mean or covariance is not finite.
+
     Notes
     -----
     Noise keeps a Gaussian Gaussian. C_t has the eigenvectors of the covariance at all times.
@@ -121,10 +126,17 @@ def probability_flow(denoise, schedule):
     return velocity
 
 
+def check_times(times):
+    """Raise a ValueError if `times` is no tensor of two or more rising numbers."""
+    check_array("times", times, ("k",))
+    if len(times) < 2 or not (times.diff() > 0).all():
+        raise ValueError(f"times: found {times.tolist()[:5]}, expected two or more, rising")
+
+
 def _weights(schedule, times, like):
     """Return alpha and sigma on a grid, computed in double precision, as numbers."""
     check_array("x", like, ("n", "d"), finite=False)
-    check_array("times", times, ("k",))
+    check_times(times)
     times = times.double()
     return schedule.alpha(times).tolist(), schedule.sigma(times).tolist()
 
@@ -146,6 +158,11 @@ def sample_ode(denoise, schedule, x, times):
     -------
     tensor, (n, d)
         Points at the last time.
+
+    Raises
+    ------
+    ValueError
+        If `x` is no table of numbers, or `times` no list of finite ones.
 
     Notes
     -----
@@ -192,6 +209,11 @@ def langevin_step(x, score, size, generator=None):
     -------
     tensor, (n, d)
 
+    Raises
+    ------
+    ValueError
+        If the shapes differ.
+
     Notes
     -----
     Song et al., arXiv:2011.13456, algorithm 5: the corrector. Its drift is the gradient of log p, its noise a
@@ -229,6 +251,11 @@ def sample_sde(denoise, schedule, x, times, generator=None, corrections=0, signa
     -------
     tensor, (n, d)
         Points at the last time.
+
+    Raises
+    ------
+    ValueError
+        If `x` is no table of numbers, `times` no list of finite ones, or `corrections` no count.
 
     Notes
     -----

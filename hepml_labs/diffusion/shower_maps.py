@@ -75,7 +75,7 @@ def from_stick_fractions(total, fractions):
     return total[:, None] * np.pad(fractions, ((0, 0), (0, 1)), constant_values=1.0) * left
 
 
-def fill_below_threshold(energies, threshold, seed=0):
+def fill_below_threshold(energies, threshold, seed=0, noise=(0.0, 1.0)):
     """Replace what is below the threshold by uniform noise below the threshold, so that a density exists.
 
     Many cells are exactly zero, a spike that no smooth map of a Gaussian can make. The noise spreads it out on a side
@@ -88,6 +88,9 @@ def fill_below_threshold(energies, threshold, seed=0):
     threshold : float
         Above zero, in the same unit.
     seed : int or numpy Generator
+    noise : (float, float)
+        Ends of the noise in thresholds, in order and within 0 and 1. With the upper one below 1 there is a gap, in
+        which a smooth generator can round off the end of the noise.
 
     Returns
     -------
@@ -97,7 +100,8 @@ def fill_below_threshold(energies, threshold, seed=0):
     Raises
     ------
     ValueError
-        If an energy is negative or not finite, or the threshold is not above zero.
+        If an energy is negative or not finite, the threshold is not above zero, or the ends of the noise are not in
+        order within 0 and 1.
 
     Examples
     --------
@@ -109,8 +113,11 @@ def fill_below_threshold(energies, threshold, seed=0):
     check_between("threshold", threshold, 0, np.inf)
     if not np.all(energies >= 0):
         raise ValueError(f"energies: found a smallest of {energies.min():.4g}, expected at least zero")
-    noise = threshold * (1 - np.random.default_rng(seed).random(energies.shape))  # above zero
-    return np.where(energies < threshold, np.minimum(noise, np.nextafter(threshold, 0)), energies)
+    low, high = noise
+    if not 0 <= low < high <= 1:
+        raise ValueError(f"noise: found {noise}, expected two numbers in order within 0 and 1")
+    drawn = threshold * (high - (high - low) * np.random.default_rng(seed).random(energies.shape))  # above zero
+    return np.where(energies < threshold, np.minimum(drawn, np.nextafter(threshold, 0)), energies)
 
 
 def scale_to_layers(cells, layers, threshold):

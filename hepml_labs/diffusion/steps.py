@@ -3,7 +3,7 @@
 import torch
 
 from hepml_labs.diffusion.schedules import PREDICTIONS
-from hepml_labs.diffusion.sde import sample_ode, sample_sde
+from hepml_labs.diffusion.sde import check_times, sample_ode, sample_sde
 from hepml_labs.validation import check_alike, check_array, check_between
 
 __all__ = ["SAMPLERS", "Denoiser", "ddim_step", "posterior", "sample_ddim"]
@@ -77,6 +77,11 @@ def posterior(x, x1, here, there):
     mean : tensor, (n, d)
     width : float
 
+    Raises
+    ------
+    ValueError
+        If the shapes differ.
+
     Notes
     -----
     Ho et al., arXiv:2006.11239, eqs. 6 and 7, for any two times. Forward, x_t = r x_t' + sqrt(b) z with
@@ -115,6 +120,11 @@ def ddim_step(data, noise, here, there, eta=0.0, generator=None):
     -------
     tensor, (n, d)
 
+    Raises
+    ------
+    ValueError
+        If the shapes differ.
+
     Notes
     -----
     Song et al., arXiv:2010.02502, eqs. 12 and 16.
@@ -151,6 +161,11 @@ def sample_ddim(denoise, schedule, x, times, generator=None, eta=0.0):
     tensor, (n, d)
         Points at the last time.
 
+    Raises
+    ------
+    ValueError
+        If `x` is no table of numbers, `times` no list of finite ones, or `eta` lies outside of [0, 1].
+
     Examples
     --------
     >>> from hepml_labs.diffusion.schedules import CosineSchedule
@@ -159,7 +174,7 @@ def sample_ddim(denoise, schedule, x, times, generator=None, eta=0.0):
     tensor([[1., 1.]])
     """
     check_array("x", x, ("n", "d"), finite=False)
-    check_array("times", times, ("k",))
+    check_times(times)
     check_between("eta", eta, 0, 1, include_low=True, include_high=True)
     weights = torch.stack([schedule.alpha(times.double()), schedule.sigma(times.double())], dim=1).tolist()
     for i in range(len(times) - 1):

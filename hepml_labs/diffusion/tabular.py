@@ -9,13 +9,13 @@ from hepml_labs.flows.scalers import Standardize
 from hepml_labs.flows.transforms import Chain
 from hepml_labs.validation import check_between, check_count, to_numpy
 
-__all__ = ["TabularGenerator"]
+__all__ = ["TabularGenerator", "with_context"]
 
 CHUNK = 32_768  # events at a time, where memory counts
 
 
 class TabularGenerator(BaseEstimator):
-    """Base of the estimators that learn a `network(x, t, context)` of standardised data.
+    """Base of the estimators that learn a `network` of standardised data; for `_generate`, a `network(x, t, context)`.
 
     A subclass has the parameters `scaler` and `seed`, and its `fit` sets `network`. The data go through `scaler`, then
     to mean zero and width one, both in double precision; the network works in single precision.
@@ -89,28 +89,46 @@ class TabularGenerator(BaseEstimator):
         context = to_numpy("context", context, (n, self.n_context_))
         return self.context_scaler_(torch.tensor(context, dtype=torch.float64))[0].float()
 
-    def _in_chunks(self, function, x, context):
-        """Apply ``function(velocity, rows)`` to chunks of scaled points, on the device of the network."""
-        device = next(self.network.parameters()).device
-        parts = []
-        for start in range(0, len(x), CHUNK):
-            rows = slice(start, start + CHUNK)
-            given = None if context is None else context[rows].to(device)
-
-            def velocity(points, t, given=given):
-                return self.network(points, t, given)
-
-            with torch.no_grad():
-                parts.append(function(velocity, x[rows].to(device)).cpu())
-        return torch.cat(parts).double()
-
-    def _generate(self, function, n, context, seed):
-        """Draw noise, turn it into scaled data by ``function(network, noise)``, and those into data."""
+    def _prepare_draws(self, n, context, seed):
+        """Return the number of draws, their context (or None), and the generator of their noise."""
         check_is_fitted(self, "network")
         rows = n if context is None or n is not None else len(context)
         check_count("n", rows)
         check_count("seed", seed, minimum=0)
-        context = self._prepare_context(context, rows)
-        noise = torch.randn(rows, self.n_features_in_, generator=torch.Generator().manual_seed(seed))
-        scaled = self._in_chunks(function, noise, context)
+        return rows, self._prepare_context(context, rows), torch.Generator().manual_seed(seed)
+
+    def _prepare_events(self, x, context):
+        """Return scaled events, their context (or None), and the logarithm of the Jacobian of the scaler."""
+        check_is_fitted(self, "network")
+        x = to_numpy("x", x, ("n", self.n_features_in_))
+        scaled, log_det = self.scaler_(torch.tensor(x, dtype=torch.float64))
+        return scaled.float(), self._prepare_context(context, len(x)), log_det
+
+    def _apply(self, function, *columns, chunk=CHUNK):
+        """Apply a function to chunks of tensors (None stays None) on the device of the network."""
+        device = next(self.network.parameters()).device
+        parts = []
+        with torch.no_grad():
+            for start in range(0, len(columns[0]), chunk):
+                batch = [None if column is None else column[start : start + chunk].to(device) for column in columns]
+                parts.append(function(*batch).cpu().double())
+        return torch.cat(parts)
+
+    def _to_data(self, scaled):
+        """Map scaled variables back to data, in the type of the training data."""
         return self.scaler_.inverse(scaled)[0].numpy().astype(self.type_)
+
+    def _generate(self, function, n, context, seed):
+        """Draw noise, turn it into scaled data by ``function(network, noise)``, and those into data."""
+        rows, context, generator = self._prepare_draws(n, context, seed)
+        noise = torch.randn(rows, self.n_features_in_, generator=generator)
+        return self._to_data(self._apply(lambda x, given: function(self._given(given), x), noise, context))
+
+    def _given(self, context):
+        """Return the network as a function of points and times, at the given context."""
+        return lambda x, t: self.network(x, t, context)
+
+
+def with_context(x, context):
+    """Put the context behind the features, where there is one: ``(n, d)`` and ``(n, c)`` to ``(n, d + c)``."""
+    return x if context is None else torch.cat([x, context], dim=1)

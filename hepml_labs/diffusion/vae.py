@@ -5,8 +5,7 @@ import math
 import torch
 from sklearn.utils.validation import check_is_fitted
 
-from hepml_labs.diffusion.latent import LatentGenerator
-from hepml_labs.diffusion.tabular import CHUNK
+from hepml_labs.diffusion.tabular import CHUNK, TabularGenerator
 from hepml_labs.diffusion.variational import VariationalAutoencoder
 from hepml_labs.training import fit
 from hepml_labs.validation import check_between, check_count, to_numpy
@@ -14,7 +13,7 @@ from hepml_labs.validation import check_between, check_count, to_numpy
 __all__ = ["VAE"]
 
 
-class VAE(LatentGenerator):
+class VAE(TabularGenerator):
     """Generator of tables by a variational autoencoder, trained on the evidence lower bound, best epoch kept.
 
     The data go through `scaler`, then to mean zero and width one, both in double precision.
@@ -102,8 +101,8 @@ class VAE(LatentGenerator):
             What the density is conditional on.
         sample_weight : array, (n,), optional
             Weights of the events, their sum above zero. Their unit does not matter.
-        validation : float
-            Share of the events, in (0, 1), that is held back to choose the best epoch.
+        validation : float or array of bool, (n,)
+            Share of the events, in (0, 1), that is held back to choose the best epoch; or true for each of these.
 
         Returns
         -------
@@ -178,6 +177,7 @@ class VAE(LatentGenerator):
 
     def encode(self, x, context=None):
         """Give mean and standard deviation of q(z|x), each ``(n, k)``, for data ``(n, d)``."""
+        x = to_numpy("x", x)
         scaled, context, _ = self._prepare_events(x, context)
         both = self._apply(lambda *given: torch.cat(self.network.encode(*given), dim=1), scaled, context)
         mean, log_sigma = both.chunk(2, dim=1)
@@ -213,6 +213,7 @@ class VAE(LatentGenerator):
         """
         check_count("draws", draws)
         check_count("seed", seed, minimum=0)
+        x = to_numpy("x", x)
         scaled, context, log_det = self._prepare_events(x, context)
         generator = torch.Generator().manual_seed(seed)
 

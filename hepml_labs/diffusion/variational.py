@@ -5,7 +5,7 @@ import math
 import torch
 from torch import nn
 
-from hepml_labs.diffusion.latent import with_context
+from hepml_labs.diffusion.tabular import with_context
 from hepml_labs.nn import MLP
 from hepml_labs.validation import check_alike, check_array, check_count
 
@@ -58,6 +58,11 @@ def reparametrise(mean, log_sigma, noise):
     -------
     tensor
         Of this shape. dz/dmean = 1 and dz/dlog_sigma = sigma * noise.
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ.
 
     Notes
     -----

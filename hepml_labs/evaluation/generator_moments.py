@@ -26,7 +26,7 @@ def frechet_distance(truth, generated, seed=0, draws=50):
     -------
     Distance
         Floats, columns in standard deviations of the truth. The floor is zero up to the residual bias of the
-        extrapolation; estimates may be negative. The error by the jackknife is on average not too small.
+        extrapolation; estimates may be negative. The error is the jackknife's: rather too large than too small.
 
     Raises
     ------

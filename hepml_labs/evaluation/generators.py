@@ -168,7 +168,7 @@ def correlation_distance(truth, generated, seed=0, draws=30):
 
     Notes
     -----
-    Spearman's correlation: that of the ranks. No monotonous change of a column matters, so wrong marginals do not hide
+    Spearman's correlation: that of the ranks. No monotonic change of a column matters, so wrong marginals do not hide
     or fake a wrong dependence. Blind to dependence without a trend: a ring has the correlation zero.
 
     Examples

@@ -59,7 +59,7 @@ class JetRadiation:
     Raises
     ------
     ValueError
-        If a rate is negative, both are zero, or a range is empty.
+        If `primary` or a range is not above zero, or `secondary` is negative.
 
     Notes
     -----
@@ -112,6 +112,11 @@ class JetRadiation:
         -------
         array, (n, maximum, 3)
             pT in GeV (falling), rapidity and azimuth in (-pi, pi]; rows of zeros fill up.
+
+        Raises
+        ------
+        ValueError
+            If a number is no positive whole one.
         """
         check_count("n", n)
         check_count("maximum", maximum)
@@ -152,6 +157,11 @@ class JetRadiation:
         array, (n,)
             Summed over all numbers of jets and integrated over them, its exponential gives one; minus infinity for
             events that this shower cannot radiate.
+
+        Raises
+        ------
+        ValueError
+            If a row of zeros is followed by a jet, or the array has another shape.
         """
         number = count_jets(jets)
         total, above = np.zeros(len(jets)), np.full(len(jets), self.log_range)

@@ -75,6 +75,11 @@ def longitudinal_parameters(energy, detector=None):
         Of ln T (depth of the maximum, in radiation lengths) and of ln a (shape of the gamma density).
     correlation : array, (n,)
 
+    Raises
+    ------
+    ValueError
+        If the energies are no list of finite numbers.
+
     Notes
     -----
     hep-ex/0001020, homogeneous media, with y = E / critical energy:

@@ -32,6 +32,10 @@ def test_noise_is_below_the_threshold_and_uniform_there():
     filled = fill_below_threshold(energies, 0.5, seed=1)
     np.testing.assert_array_equal(filled[20_000:], energies[20_000:])
     noise = filled[:20_000]
+    below = fill_below_threshold(energies, 0.5, seed=1, noise=(0.1, 0.5))[:20_000]
+    np.testing.assert_allclose(below, 0.05 + 0.4 * noise)
+    with pytest.raises(ValueError, match="noise: found"):
+        fill_below_threshold(energies, 0.5, noise=(0.5, 0.1))
     assert noise.min() > 0 and noise.max() < 0.5
     assert noise.mean() == pytest.approx(0.25, abs=5 * 0.5 / np.sqrt(12 * 20_000))
 
@@ -84,11 +88,10 @@ def test_direct_generator_and_seeds(trained):
     energy = np.geomspace(1, 100, 300)
     model = FlowMatching(hidden=(16,), epochs=1)
     showers = simulate_showers(energy, seed=9)
-    for fill in (True, False):
-        direct = DirectShowerGenerator(model=model, fill=fill).fit(showers, energy)
-        drawn = direct.sample(energy, seed=1, steps=2)
-        assert drawn.shape == showers.shape and drawn[drawn > 0].min() >= direct.threshold
-        np.testing.assert_array_equal(drawn, direct.sample(energy, seed=1, steps=2))
+    direct = DirectShowerGenerator(model=model).fit(showers, energy)
+    drawn = direct.sample(energy, seed=1, steps=2)
+    assert drawn.shape == showers.shape and drawn[drawn > 0].min() >= direct.threshold
+    np.testing.assert_array_equal(drawn, direct.sample(energy, seed=1, steps=2))
 
 
 def test_bad_input(trained):

@@ -212,5 +212,5 @@ def test_shipped_weights_reach_what_they_claim():
     truth, found = (np.stack(list(observables(e).values()), axis=1) for e in (test, drawn[kept]))
     result = classifier_two_sample_test(truth, found)
     claimed = float(read_facts(weights_path(2))["auc"].split()[0])
-    assert result.auc < 0.53 and abs(result.auc - claimed) < 4 * result.error
-    assert (wasserstein_distances(truth, found, draws=15).ratio < 3.5).all()
+    assert result.auc < 0.525 and abs(result.auc - claimed) < 4 * result.error
+    assert (wasserstein_distances(truth, found, draws=15).ratio < 3).all()

@@ -6,6 +6,7 @@ fork of it: fresh in everything that is ours, with nothing in its namespace. Onl
 elsewhere the plugin does nothing and kernels start as they always do.
 """
 
+import functools
 import multiprocessing
 import os
 import sys
@@ -15,6 +16,17 @@ from jupyter_client.provisioning import local_provisioner
 
 #: Packages of others that most notebooks need. torch._dynamo is what the first optimiser imports.
 PRELOADED = ["ipykernel.kernelapp", "matplotlib.pyplot", "scipy.stats", "sklearn.linear_model", "torch._dynamo"]
+
+
+@functools.cache
+def _server():
+    """Start the fork server and wait until it is warm: a kernel has a minute to answer, a busy machine may need it."""
+    server = multiprocessing.get_context("forkserver")
+    server.set_forkserver_preload(PRELOADED)
+    first = server.Process(target=int)
+    first.start()
+    first.join()
+    return server
 
 
 def _run(arguments, environment, folder):
@@ -36,10 +48,8 @@ class WarmKernel:
 
     def __init__(self, command, env=None, cwd=None, **unused):
         arguments = command[command.index("-f") :]  # without `python -m ipykernel_launcher`
-        server = multiprocessing.get_context("forkserver")
-        server.set_forkserver_preload(PRELOADED)
         environment = dict(os.environ if env is None else env)
-        self._process = server.Process(target=_run, args=(arguments, environment, os.fspath(cwd or os.getcwd())))
+        self._process = _server().Process(target=_run, args=(arguments, environment, os.fspath(cwd or os.getcwd())))
         self._process.start()
         self.pid = self._process.pid
         while os.getpgid(self.pid) != self.pid:  # before that, a signal to the group would reach us

@@ -32,6 +32,7 @@ $(READY): pyproject.toml constraints.txt peers.txt
 	$(PYTHON) -m venv $(VENV)
 	$(PY) -m pip install --quiet --no-compile $(PIP_FLAGS) --constraint constraints.txt --editable '.[lab,book,generate,dev]'
 	$(PY) -m pip install --quiet --no-compile $(PIP_FLAGS) --no-deps --requirement peers.txt
+	@$(PY) -W ignore -m compileall -q $(VENV)/lib/python3*/site-packages/madminer  # else its warnings stand in a lab
 	@touch $@
 
 setup: $(READY) ## make the Python environment (the other targets do it by themselves)

@@ -98,6 +98,11 @@ def test_every_image_has_a_text_alternative(pages):
     assert {path.name: page.silent_images for path, page in pages.items() if page.silent_images} == {}
 
 
+def test_no_page_shows_a_warning_of_a_library():
+    texts = {name: (HTML / f"{name}.html").read_text(encoding="utf-8") for name in NAMES}
+    assert [name for name, text in texts.items() if 'class="output stderr' in text] == []
+
+
 @pytest.mark.parametrize("name", [name for name in NAMES if name.startswith("notebooks/")])
 def test_solutions_stand_behind_a_click(name, pages):
     lab = nbformat.read(ROOT / f"{name}.ipynb", as_version=4)

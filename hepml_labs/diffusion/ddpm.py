@@ -7,7 +7,6 @@ from hepml_labs.diffusion.schedules import PREDICTIONS, SCHEDULES, Schedule
 from hepml_labs.diffusion.steps import SAMPLERS, Denoiser
 from hepml_labs.diffusion.tabular import TabularGenerator
 from hepml_labs.nn import TimeMLP
-from hepml_labs.training import fit
 from hepml_labs.validation import check_array, check_between, check_count
 
 __all__ = ["Diffusion", "diffusion_loss"]
@@ -190,20 +189,7 @@ class Diffusion(TabularGenerator):
             inputs = self.n_context_ + 1 if self.n_context_ else 0
             self.network = TimeMLP(self.n_features_in_, inputs, self.hidden, self.frequencies)
 
-        self.history_ = fit(
-            self.network,
-            lambda network, *batch: self._loss(network, **dict(zip(columns, batch, strict=True))),
-            tuple(column[kept] for column in columns.values()),
-            tuple(column[held] for column in columns.values()),
-            epochs=self.epochs,
-            batch_size=self.batch_size,
-            learning_rate=self.learning_rate,
-            patience=self.patience,
-            seed=self.seed,
-            progress=self.progress,
-            label="diffusion",
-        )
-        return self
+        return self._train(self._loss, columns, kept, held, "diffusion")
 
     def _loss(self, network, x1, context=None, weight=None):
         # the same noise and times at each look at the validation events, so that epochs can be compared

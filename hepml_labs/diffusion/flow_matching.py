@@ -6,7 +6,6 @@ from hepml_labs.diffusion.ode import integrate, log_likelihood
 from hepml_labs.diffusion.paths import Linear, pair_optimally
 from hepml_labs.diffusion.tabular import TabularGenerator
 from hepml_labs.nn import TimeMLP
-from hepml_labs.training import fit
 from hepml_labs.validation import check_array, to_numpy
 
 __all__ = ["FlowMatching", "flow_matching_loss"]
@@ -192,28 +191,14 @@ class FlowMatching(TabularGenerator):
             torch.manual_seed(self.seed)
             self.network = TimeMLP(self.n_features_in_, self.n_context_, self.hidden, self.frequencies)
 
-        def loss(network, *batch):
+        def loss(network, **batch):
             # the same noise and times at each look at the validation events, so that epochs can be compared
             generator = None if network.training else torch.Generator().manual_seed(self.seed)
-            arguments = dict(zip(columns, batch, strict=True))
-            return flow_matching_loss(network, path=self.path, pairing=self.pairing, generator=generator, **arguments)
+            return flow_matching_loss(network, path=self.path, pairing=self.pairing, generator=generator, **batch)
 
-        self.history_ = fit(
-            self.network,
-            loss,
-            tuple(column[kept] for column in columns.values()),
-            tuple(column[held] for column in columns.values()),
-            epochs=self.epochs,
-            batch_size=self.batch_size,
-            # pairs of larger batches would be other pairs, and the assignment takes the third power of the time
-            validation_batch_size=self.batch_size if self.pairing == "optimal" else 4096,
-            learning_rate=self.learning_rate,
-            patience=self.patience,
-            seed=self.seed,
-            progress=self.progress,
-            label="flow matching",
-        )
-        return self
+        # pairs of larger batches would be other pairs, and the assignment takes the third power of the time
+        largest = self.batch_size if self.pairing == "optimal" else 4096
+        return self._train(loss, columns, kept, held, "flow matching", validation_batch_size=largest)
 
     def sample(self, n=None, context=None, seed=0, steps=20, method="midpoint"):
         """Draw from the learned density.

@@ -7,6 +7,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from hepml_labs.flows.scalers import Standardize
 from hepml_labs.flows.transforms import Chain
+from hepml_labs.training import fit
 from hepml_labs.validation import check_between, check_count, to_numpy
 
 __all__ = ["TabularGenerator", "with_context"]
@@ -88,6 +89,24 @@ class TabularGenerator(BaseEstimator):
             return None
         context = to_numpy("context", context, (n, self.n_context_))
         return self.context_scaler_(torch.tensor(context, dtype=torch.float64))[0].float()
+
+    def _train(self, loss, columns, kept, held, label, **options):
+        """Train `network` on ``loss(network, **batch)`` with x1, context and weight of a batch; return the estimator."""
+        self.history_ = fit(
+            self.network,
+            lambda network, *batch: loss(network, **dict(zip(columns, batch, strict=True))),
+            tuple(column[kept] for column in columns.values()),
+            tuple(column[held] for column in columns.values()),
+            epochs=self.epochs,
+            batch_size=self.batch_size,
+            learning_rate=self.learning_rate,
+            patience=self.patience,
+            seed=self.seed,
+            progress=self.progress,
+            label=label,
+            **options,
+        )
+        return self
 
     def _prepare_draws(self, n, context, seed):
         """Return the number of draws, their context (or None), and the generator of their noise."""

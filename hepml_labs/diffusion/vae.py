@@ -7,7 +7,6 @@ from sklearn.utils.validation import check_is_fitted
 
 from hepml_labs.diffusion.tabular import CHUNK, TabularGenerator
 from hepml_labs.diffusion.variational import VariationalAutoencoder
-from hepml_labs.training import fit
 from hepml_labs.validation import check_between, check_count, to_numpy
 
 __all__ = ["VAE"]
@@ -123,27 +122,13 @@ class VAE(TabularGenerator):
                 self.n_features_in_, self.latent, self.n_context_, self.hidden, self.noise
             )
 
-        def loss(network, *batch):
-            given = dict(zip(columns, batch, strict=True))
+        def loss(network, x1, context=None, weight=1.0):
             # the same noise at each look at the validation events, so that epochs can be compared
             generator = None if network.training else torch.Generator().manual_seed(self.seed)
-            reconstruction, kl = network.terms(given["x1"], given.get("context"), generator)
-            return -(given.get("weight", 1.0) * (reconstruction - self.beta * kl.sum(1))).mean()
+            reconstruction, kl = network.terms(x1, context, generator)
+            return -(weight * (reconstruction - self.beta * kl.sum(1))).mean()
 
-        self.history_ = fit(
-            self.network,
-            loss,
-            tuple(column[kept] for column in columns.values()),
-            tuple(column[held] for column in columns.values()),
-            epochs=self.epochs,
-            batch_size=self.batch_size,
-            learning_rate=self.learning_rate,
-            patience=self.patience,
-            seed=self.seed,
-            progress=self.progress,
-            label="VAE",
-        )
-        return self
+        return self._train(loss, columns, kept, held, "VAE")
 
     def sample(self, n=None, context=None, seed=0):
         """Draw latent variables from the prior, and data from p(x|z): the decoder's noise is part of the model.

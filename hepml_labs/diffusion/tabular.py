@@ -91,7 +91,7 @@ class TabularGenerator(BaseEstimator):
         return self.context_scaler_(torch.tensor(context, dtype=torch.float64))[0].float()
 
     def _train(self, loss, columns, kept, held, label, **options):
-        """Train `network` on ``loss(network, **batch)`` with x1, context and weight of a batch; return the estimator."""
+        """Train `network` on ``loss(network, **batch)`` with x1, context, weight of a batch; return the estimator."""
         self.history_ = fit(
             self.network,
             lambda network, *batch: loss(network, **dict(zip(columns, batch, strict=True))),

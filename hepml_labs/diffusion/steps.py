@@ -98,8 +98,13 @@ def posterior(x, x1, here, there):
     (alpha, sigma), (alpha_next, sigma_next) = here, there
     r = alpha / alpha_next
     b = sigma**2 - (r * sigma_next) ** 2
-    mean = (r * sigma_next**2 * x + alpha_next * b * x1) / sigma**2
-    return mean, b**0.5 * sigma_next / sigma
+    return (r * sigma_next**2 * x + alpha_next * b * x1) / sigma**2, _width(here, there)
+
+
+def _width(here, there):
+    """Width of the `posterior`."""
+    (alpha, sigma), (alpha_next, sigma_next) = here, there
+    return (sigma**2 - (alpha / alpha_next * sigma_next) ** 2) ** 0.5 * sigma_next / sigma
 
 
 def ddim_step(data, noise, here, there, eta=0.0, generator=None):
@@ -135,7 +140,7 @@ def ddim_step(data, noise, here, there, eta=0.0, generator=None):
     tensor([[1.9000]])
     """
     check_alike(("n", "d"), data=data, noise=noise, finite=False)
-    fresh = eta * posterior(noise, data, here, there)[1]
+    fresh = eta * _width(here, there)
     x = there[0] * data + (there[1] ** 2 - fresh**2) ** 0.5 * noise
     return x + fresh * torch.randn(x.shape, generator=generator, dtype=x.dtype).to(x) if fresh else x
 

@@ -45,10 +45,19 @@ def lateral_fractions(position, radius, detector=None):
     edges = (np.arange(detector.cells + 1) - detector.cells / 2) * detector.cell
     x = (edges - position[:, :1])[:, :, None]
     y = (edges - position[:, 1:])[:, None, :]
-    square = np.asarray(radius)[:, None, None] ** 2
-    root_x, root_y = np.sqrt(x**2 + square), np.sqrt(y**2 + square)
-    corner = (x / root_x * np.arctan(y / root_x) + y / root_y * np.arctan(x / root_y)) / (2 * np.pi)
-    return np.diff(np.diff(corner, axis=1), axis=2)
+    return np.diff(np.diff(corner_fraction(x, y, np.asarray(radius)[:, None, None]), axis=1), axis=2)
+
+
+def corner_fraction(x, y, radius):
+    """Integral of R^2 / (pi (r^2 + R^2)^2), R the radius, over the rectangle from (0, 0) to (x, y), with signs.
+
+    Examples
+    --------
+    >>> float(corner_fraction(1e9, 1e9, 0.5))  # a quadrant
+    0.25
+    """
+    root_x, root_y = np.sqrt(x**2 + radius**2), np.sqrt(y**2 + radius**2)
+    return (x / root_x * np.arctan(y / root_x) + y / root_y * np.arctan(x / root_y)) / (2 * np.pi)
 
 
 def noise_per_cell(eta, interactions, detector=None):

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from hepml_labs.physics.clusters import corner_fraction
 from hepml_labs.physics.showers import slab_fractions
 from hepml_labs.validation import to_numpy
 
@@ -110,18 +111,14 @@ def _radial_parameters(energy, relative_depth, atomic_number):
     return core, tail, weight.clip(0, 1)
 
 
-def _corner(x, y, radius):
-    """Integral of R^2 / (pi (r^2 + R^2)^2) over the rectangle from (0, 0) to (x, y), as in `clusters`."""
-    long, wide = np.sqrt(x**2 + radius**2), np.sqrt(y**2 + radius**2)
-    return (x / long * np.arctan(y / long) + y / wide * np.arctan(x / wide)) / (2 * np.pi)
-
-
 def _cell_shares(position, core, tail, weight, detector):
     """Share of each layer's energy in each cell, (n, layers, cells, cells)."""
     lines = (np.arange(detector.cells + 1) - detector.cells / 2) * detector.cell
     x, y = ((lines - position[:, axis, None])[:, None] for axis in (0, 1))  # (n, 1, cells + 1)
     radii = ((core, weight), (tail, 1 - weight))
-    corners = sum(w[..., None, None] * _corner(x[..., None], y[..., None, :], r[..., None, None]) for r, w in radii)
+    corners = sum(
+        w[..., None, None] * corner_fraction(x[..., None], y[..., None, :], r[..., None, None]) for r, w in radii
+    )
     return np.diff(np.diff(corners, axis=2), axis=3)
 
 

@@ -132,6 +132,19 @@ _LHCO_DIJETS = Entry(
     **_LHCO,
 )
 
+_LHCO_WINDOW = Entry(
+    name="lhco_window",
+    title="Dijets as in the LHC Olympics: more background in the signal region",
+    description=(
+        "QCD dijets of the recipe of lhco_dijets with 3.3 < mjj < 3.7 TeV, none of them in lhco_dijets: the true "
+        "background of the window, which an experiment lacks, for the idealised bound and for tests with small errors."
+    ),
+    settings={"signal_share": 0.0, "mass_range": [3300, 3700]},
+    sizes={"train": 12_000, "validation": 1_500, "test": 9_000},
+    seed=210,
+    **_LHCO,
+)
+
 _LHCO_CONSTITUENTS = Entry(
     name="lhco_constituents",
     title="Dijets and a hidden resonance, as in the LHC Olympics: constituents",
@@ -270,6 +283,7 @@ _ENTRIES = (
     _Z_JETS,
     _Z_JETS_ALTERNATIVE,
     _LHCO_DIJETS,
+    _LHCO_WINDOW,
     _LHCO_CONSTITUENTS,
     _HIGGS_DIPHOTON,
     _B_FACTORY,

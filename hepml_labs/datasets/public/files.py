@@ -82,6 +82,7 @@ LHCO_FEATURES = _zenodo(
     sha256="933b1f11d7b66e6dae0ee2878723f8f5d7ab0f38399806f2d067c5cfd9a502b1",
     rows=1_100_000,
 )
+LHCO_BACKGROUND = _zenodo(8370758, "events_anomalydetection_qcd_extra_inneronly_features.h5", rows=612_858)
 LHCO_PARTICLES = _zenodo(6466204, "events_anomalydetection_v2.h5", rows=1_100_000)
 
 # MD5: the authors' get_datasets.py

@@ -29,7 +29,7 @@ SOFTEST_JET = 10.0  # GeV
 EVENTS_AT_A_TIME = 1000
 
 
-def read(paths, n=None, lanes=ALL, *, constituents=0):
+def read(paths, n=None, lanes=ALL, *, constituents=0, label=True):
     """Read dijet events in the columns of `hepml_labs.datasets.lhco`.
 
     Parameters
@@ -43,6 +43,9 @@ def read(paths, n=None, lanes=ALL, *, constituents=0):
     constituents : int
         Leading constituents of each jet; with any, the event's particles are clustered (anti-kT, R = 1.0) and the
         jets and N-subjettiness are ours, which takes milliseconds an event and the packages of the extra `generate`.
+    label : bool
+        Whether the last column is the label. False for a file of features that holds background only, with or without
+        a column that says so.
 
     Returns
     -------
@@ -67,14 +70,19 @@ def read(paths, n=None, lanes=ALL, *, constituents=0):
     hidden = not constituents or os.environ.get("HEPML_PROGRESS") == "0"
     with published_hdf5(path, blosc=True) as file:
         values = file["df/block0_values"]
-        if values.ndim != 2 or values.shape[1] != width:
-            raise damaged(path, f"found {values.shape[1:]} columns, expected {width}")
+        widths = (width,) if label else (width - 1, width)
+        if values.ndim != 2 or values.shape[1] not in widths:
+            raise damaged(path, f"found {values.shape[1:]} columns, expected {' or '.join(map(str, widths))}")
         rows, tables = rows_of(len(values), n, lanes), []
         with tqdm(total=len(rows), desc="clustering", unit="event", leave=False, disable=hidden) as bar:
             for window, inside in windows(rows, EVENTS_AT_A_TIME if constituents else 10 * EVENTS_AT_A_TIME):
                 events = values[window][inside]
+                if events.shape[1] < width:
+                    events = np.column_stack([events, np.zeros(len(events))])
                 if not np.isin(events[:, -1], (0, 1)).all():
                     raise damaged(path, "its last column is no label of 0 and 1")
+                if not label and events[:, -1].any():
+                    raise damaged(path, "it holds signal, expected background only")
                 tables.append(_clustered(events, constituents) if constituents else _features(events))
                 bar.update(len(inside))
         return stack(tables)

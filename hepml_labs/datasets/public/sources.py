@@ -162,6 +162,17 @@ _SOURCES = (
         **_LHCO,
     ),
     PublicSource(
+        name="lhco_window",
+        title="LHC Olympics 2020, research and development: additional background in the signal region",
+        description=(
+            "More QCD dijets of the same recipe with 3.3 < mjj < 3.7 TeV, for the idealised bound and for tests. "
+            "Jets and N-subjettiness as published."
+        ),
+        files=_same((files.LHCO_BACKGROUND,)),
+        settings={"label": False},
+        **_LHCO | {"homepage": "https://zenodo.org/records/8370758", "citation": ("kasieczka2021lhco", "hallin2022cathode")},
+    ),
+    PublicSource(
         name="lhco_constituents",
         title="LHC Olympics 2020, research and development: constituents of the two leading jets",
         description=_LHCO_EVENTS + "The published particles of the event, up to 700, clustered when they are read.",

@@ -252,6 +252,20 @@ def test_lhco_features(tmp_path):
         lhco.read([tmp_path / "features.h5"], constituents=10)
 
 
+@pytest.mark.parametrize("columns", [14, 15])
+def test_lhco_additional_background_may_lack_the_label(tmp_path, columns):
+    events = np.random.default_rng(1).random((40, 15))
+    events[:, -1] = 0
+    frame(tmp_path / "background.h5", events[:, :columns])
+    found = lhco.read([tmp_path / "background.h5"], label=False)
+    np.testing.assert_allclose(found["tau"][:, 1, 2], events[:, 13], rtol=1e-6)
+    assert not found["signal"].any() and found["signal"].dtype == np.int8
+    events[3, -1] = 1
+    frame(tmp_path / "signal.h5", events)
+    with pytest.raises(DamagedFile, match="holds signal"):
+        lhco.read([tmp_path / "signal.h5"], label=False)
+
+
 def test_lhco_particles_are_clustered(tmp_path):
     """Two narrow bunches of known particles, and one soft particle far away that belongs to neither."""
     pytest.importorskip("fastjet")

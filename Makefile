@@ -65,11 +65,11 @@ test-labs: $(READY) ## every lab with its solutions and every page, under nbmake
 
 test-student: student ## every student version with all blanks empty, under nbmake
 	HEPML_SCALE=smoke HEPML_PROGRESS=0 HEPML_HOME=$(CURDIR)/_labs/student/home \
-	  $(PY) -m pytest -q -o addopts= --nbmake --nbmake-timeout=120 -n $(WORKERS) \
+	  $(PY) -m pytest -q -o addopts= --nbmake --nbmake-timeout=120 -n $(WORKERS) --dist worksteal \
 	  -p hepml_labs.warm_kernels _labs/student
 
 test-pages: book ## the book without a warning, then the built pages
-	$(PY) -m pytest -q -n $(WORKERS) tests/book/test_pages.py
+	$(PY) -m pytest -q -n $(WORKERS) --dist worksteal tests/book/test_pages.py
 
 clean: ## remove what was built (the environment and my_labs/ stay)
 	rm -rf _build _labs .pytest_cache .ruff_cache

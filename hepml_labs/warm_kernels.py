@@ -15,7 +15,8 @@ import time
 from jupyter_client.provisioning import local_provisioner
 
 #: Packages of others that most notebooks need. torch._dynamo is what the first optimiser imports.
-PRELOADED = ["ipykernel.kernelapp", "matplotlib.pyplot", "scipy.stats", "sklearn.linear_model", "torch._dynamo"]
+PRELOADED = ["ipykernel.kernelapp", "ipykernel.debugger", "matplotlib.pyplot", "scipy.stats", "sklearn.ensemble"]
+PRELOADED += ["sklearn.linear_model", "torch._dynamo", "lightning_fabric", "awkward", "h5py", "requests"]
 
 
 @functools.cache
@@ -80,6 +81,7 @@ class WarmKernel:
 def pytest_configure(config):
     """Let the kernels of this process, or of this worker, start warm."""
     if sys.platform == "linux":
-        # matplotlib reads this when it is imported, which is before a kernel could set it
+        # matplotlib and the debugger read these when they are imported, which is before a kernel could set them
         os.environ.setdefault("MPLBACKEND", "module://matplotlib_inline.backend_inline")
+        os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")
         local_provisioner.launch_kernel = WarmKernel

@@ -7,6 +7,20 @@ import pytest
 import torch
 
 from hepml_labs import evaluation
+from hepml_labs.anomaly import (
+    background_fit,
+    bump_hunt,
+    constituent_autoencoder,
+    counting,
+    cwola,
+    dilution,
+    folding,
+    latent_score,
+    principal_components,
+    search,
+    topics,
+    trials,
+)
 from hepml_labs.classification import (
     abcd,
     binning,
@@ -108,6 +122,14 @@ FUNCTIONS = {
     **dict.fromkeys((shower_maps.stick_fractions, shower_maps.from_stick_fractions), NUMPY),
     **dict.fromkeys((shower_maps.scale_to_layers, sampling_showers.longitudinal_parameters), NUMPY),
     **dict.fromkeys((sampling_showers.shower_features, sampling_showers.simulate_showers), NUMPY),
+    **{getattr(counting, name): NUMPY for name in counting.__all__},
+    **dict.fromkeys((background_fit.dijet, background_fit.fit_spectrum, bump_hunt.scan), NUMPY),
+    **dict.fromkeys((bump_hunt.spurious_signal, trials.bump_hunter, trials.count_upcrossings), NUMPY),
+    **dict.fromkeys((cwola.mixed_log_ratio, cwola.pure_log_ratio, dilution.information_share), NUMPY),
+    **dict.fromkeys((folding.select_in_folds, latent_score.surprise_in, search.nested_correlation), NUMPY),
+    **dict.fromkeys((principal_components.principal_directions, principal_components.residuals), NUMPY),
+    **dict.fromkeys((topics.anchor_bins, topics.closure, topics.unmix, topics.pure_area), NUMPY),
+    constituent_autoencoder.energy_distance: NUMPY,
 }
 #: Parts of a training step do not look for NaN: `fit` notices it, and a lab wants to watch a training diverge.
 INSIDE_A_TRAINING = {
@@ -120,7 +142,10 @@ INSIDE_A_TRAINING = {
     *(adversarial.critic_loss, adversarial.generator_loss, variational.reparametrise),
 }
 #: Energies and counts may be whole numbers.
-PHYSICAL_INTEGERS = {line_shape.breit_wigner, line_shape.energy_scan, sculpting.jensen_shannon_divergence}
+PHYSICAL_INTEGERS = {
+    *(line_shape.breit_wigner, line_shape.energy_scan, sculpting.jensen_shannon_divergence),
+    *(trials.bump_hunter, trials.count_upcrossings),
+}
 
 
 def required(function):

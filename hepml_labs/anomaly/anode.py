@@ -10,7 +10,7 @@ from hepml_labs.flows.scalers import Columns, Logit
 __all__ = ["ANODE", "bounded_flow"]
 
 
-def bounded_flow(features, seed=0, margin=0.01, **options):
+def bounded_flow(features, seed=0, margin=1e-3, **options):
     """Return a flow for features between hard edges: those of the sample, and a little beyond.
 
     Parameters
@@ -32,7 +32,8 @@ def bounded_flow(features, seed=0, margin=0.01, **options):
     Notes
     -----
     The preparation of CATHODE :cite:`hallin2022cathode`: scale to (0, 1), logit, standardise. Without it a flow
-    of jet masses puts density below zero.
+    of jet masses puts density below zero. A wide margin would do the same: where the density has a step, as that of
+    a mass difference at zero, the flow smears it over the margin, and a classifier finds that at once.
 
     Examples
     --------
@@ -44,7 +45,7 @@ def bounded_flow(features, seed=0, margin=0.01, **options):
     low, high = features.min(axis=0).astype(np.float64), features.max(axis=0).astype(np.float64)
     room = margin * np.where(high > low, high - low, 1.0)  # a feature that does not vary gets room as well
     scaler = Columns([Logit(a, b) for a, b in zip(low - room, high + room, strict=True)])
-    settings = {"layers": 4, "hidden": (48, 48), "epochs": 15, "batch_size": 512, "learning_rate": 5e-3}
+    settings = {"layers": 4, "hidden": (48, 48), "epochs": 8, "batch_size": 512, "learning_rate": 5e-3}
     return FlowEstimator(scaler=scaler, seed=seed, **{**settings, **options})
 
 
@@ -57,11 +58,12 @@ class ANODE(AnomalyDetector):
 
     Parameters
     ----------
-    density : estimator, optional
-        ``fit(x, context=)`` and ``score_samples(x, context=)``: a `FlowEstimator`, or a `FlowMatching` from the chapter
-        on generative networks. Two copies are fitted. None: `bounded_flow`.
+    background, data : estimator, optional
+        The two densities, ``fit(x, context)`` and ``score_samples(x, context=)``: a `FlowEstimator`, or a
+        `FlowMatching` from the chapter on generative networks. Copies are fitted; one that has been fitted, such as
+        CATHODE's, goes into a :class:`sklearn.frozen.FrozenEstimator`. None: `bounded_flow`.
     seed : int
-        Of the default density; the second one gets the next.
+        Of the default background density; that of the data gets the next.
 
     Attributes
     ----------
@@ -87,8 +89,9 @@ class ANODE(AnomalyDetector):
     True
     """
 
-    def __init__(self, density=None, seed=0):
-        self.density = density
+    def __init__(self, background=None, data=None, seed=0):
+        self.background = background
+        self.data = data
         self.seed = seed
 
     def fit(self, features, mass, regions):
@@ -117,13 +120,12 @@ class ANODE(AnomalyDetector):
         used = features[inside | sideband]
         self.low_, self.high_ = used.min(axis=0), used.max(axis=0)
         self.background_, self.data_ = (
-            self._density(used, self.seed + k).fit(features[rows], context=mass[rows, None])
-            for k, rows in enumerate((sideband, inside))
+            (bounded_flow(used, self.seed + k) if density is None else clone(density)).fit(
+                features[rows], mass[rows, None]
+            )
+            for k, (density, rows) in enumerate(((self.background, sideband), (self.data, inside)))
         )
         return self
-
-    def _density(self, used, seed):
-        return bounded_flow(used, seed) if self.density is None else clone(self.density)
 
     def score_samples(self, features, mass):
         """Log p_data(x|m)/p_background(x|m) of features (n, d) and masses (n,) in GeV; shape (n,)."""

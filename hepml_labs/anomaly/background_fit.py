@@ -1,38 +1,39 @@
 r"""The smooth background of a bump hunt: dijet functions, fitted to a histogram by Poisson maximum likelihood.
 
 With x = m / sqrt(s), f(m) = p_0 (1 - x)^p_1 / x^(p_2 + p_3 log x + p_4 log^2 x) has a logarithm that is linear in
-(log p_0, p_1, p_2, ...). All fits are therefore one small Newton iteration, done for many histograms at once:
-pseudo-experiments cost next to nothing.
+(log p_0, p_1, p_2, ...). All fits are therefore one small Newton iteration, done for many histograms at once
+(`hepml_labs.anomaly.poisson_fit`): pseudo-experiments cost next to nothing.
+
+Masses are in GeV, of collisions at 13 TeV. Only x enters: for another energy, scale the masses by the ratio.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import xlogy
 
+from hepml_labs.anomaly.poisson_fit import fisher_information, maximise_likelihood, poisson_loss
 from hepml_labs.validation import check_array, check_count
 
 __all__ = ["SpectrumFit", "dijet", "fit_spectrum", "window_bins"]
 
 ENERGY = 13_000.0  # of the collision, GeV
 EMPTY = 1e-3  # events put into an empty bin: keeps the expectation above zero where a signal could make it negative
-STEPS, PRECISION, TOLERATED = 200, 1e-7, 1e-3  # Newton steps; what a last one may gain in the log-likelihood
 NODES, WEIGHTS = np.polynomial.legendre.leggauss(4)  # integral over a bin
 
 
-def _logarithms(mass, parameters, energy):
+def _logarithms(mass, parameters):
     mass = np.asarray(mass, dtype=np.float64)
     check_count("parameters", parameters, 3)
     if parameters > 5:
         raise ValueError(f"parameters: found {parameters}, expected 3, 4 or 5")
-    if mass.size == 0 or not ((mass > 0) & (mass < energy)).all():
-        raise ValueError(f"mass: found values outside of (0, {energy:g}) or none, expected GeV, below the energy")
-    x = mass / energy
+    if mass.size == 0 or not ((mass > 0) & (mass < ENERGY)).all():
+        raise ValueError(f"mass: found values outside of (0, {ENERGY:g}) or none, expected GeV")
+    x = mass / ENERGY
     columns = [np.ones_like(x), np.log1p(-x)] + [-(np.log(x) ** k) for k in range(1, parameters - 1)]
     return np.stack(columns, axis=-1)
 
 
-def dijet(mass, parameters, energy=ENERGY):
+def dijet(mass, parameters):
     """Evaluate a dijet function, in events per GeV.
 
     Parameters
@@ -41,8 +42,6 @@ def dijet(mass, parameters, energy=ENERGY):
         GeV.
     parameters : array, (..., k)
         log(p_0 GeV), p_1, p_2, ... with k from 3 to 5.
-    energy : float
-        Energy sqrt(s) of the collision, GeV.
 
     Returns
     -------
@@ -51,7 +50,7 @@ def dijet(mass, parameters, energy=ENERGY):
     Raises
     ------
     ValueError
-        If a mass is not between zero and `energy`, or there are not 3 to 5 parameters.
+        If a mass is not between zero and the energy of the collision, or there are not 3 to 5 parameters.
 
     Notes
     -----
@@ -66,7 +65,7 @@ def dijet(mass, parameters, energy=ENERGY):
     """
     parameters = np.asarray(parameters, dtype=np.float64)
     check_array("parameters", parameters, (..., "k"))
-    return np.exp(parameters @ _logarithms(mass, parameters.shape[-1], energy).T)
+    return np.exp(parameters @ _logarithms(mass, parameters.shape[-1]).T)
 
 
 @dataclass(frozen=True)
@@ -85,7 +84,6 @@ class SpectrumFit:
     deviance : array, (...): twice the log-likelihood ratio to a perfect description, the chi-squared of
         Baker and Cousins, Nucl. Instrum. Meth. 221 (1984) 437.
     strength, strength_error : arrays, (...): fitted multiple of the template; zero without one.
-    energy : float: of the collision, GeV.
     """
 
     edges: np.ndarray
@@ -98,7 +96,6 @@ class SpectrumFit:
     deviance: np.ndarray
     strength: np.ndarray
     strength_error: np.ndarray
-    energy: float
 
     def window(self, low, high):
         """Return the background between two of the edges and its standard deviation from the fit, with correlations.
@@ -148,7 +145,7 @@ def window_bins(edges, low, high):
     return (centres > low) & (centres < high)
 
 
-def fit_spectrum(counts, edges, parameters=3, *, used=None, template=None, energy=ENERGY):
+def fit_spectrum(counts, edges, parameters=3, *, used=None, template=None):
     """Fit a dijet function, and the strength of a signal, by Poisson maximum likelihood.
 
     Parameters
@@ -164,8 +161,6 @@ def fit_spectrum(counts, edges, parameters=3, *, used=None, template=None, energ
         Bins that enter: leave out a window to predict it from its sidebands. By default all.
     template : array, (..., bins), optional
         Expected signal in each bin, broadcast against `counts`. Its strength is fitted along, of either sign.
-    energy : float
-        Of the collision, GeV.
 
     Returns
     -------
@@ -175,15 +170,14 @@ def fit_spectrum(counts, edges, parameters=3, *, used=None, template=None, energ
     Raises
     ------
     ValueError
-        If shapes do not fit, counts are negative or not finite, edges do not rise or reach beyond `energy`, or fewer
-        bins are used than there are parameters.
+        If shapes do not fit, counts are negative or not finite, edges do not rise or reach beyond the energy of
+        the collision, or fewer bins are used than there are parameters.
     RuntimeError
         If a fit does not converge.
 
     Notes
     -----
-    Expectations are integrals over the bins. Newton's method with the expected second derivatives (Fisher's scoring),
-    damped where a step does not gain. The covariance is the inverse of these derivatives.
+    Expectations are integrals over the bins. The covariance is the inverse of Fisher's information.
 
     Examples
     --------
@@ -204,7 +198,7 @@ def fit_spectrum(counts, edges, parameters=3, *, used=None, template=None, energ
     used = np.ones(bins, dtype=bool) if used is None else np.asarray(used)
     check_array("used", used, (bins,), floating=False)
     width, centre = np.diff(edges), (edges[1:] + edges[:-1]) / 2
-    design = _logarithms(centre[:, None] + width[:, None] / 2 * NODES, parameters, energy)
+    design = _logarithms(centre[:, None] + width[:, None] / 2 * NODES, parameters)
     if template is not None:
         template = np.asarray(template, dtype=np.float64)
         check_array("template", template, (..., bins))
@@ -218,82 +212,40 @@ def fit_spectrum(counts, edges, parameters=3, *, used=None, template=None, energ
     # In the combinations of parameters that are orthogonal on the average data the iteration is well conditioned.
     target = np.maximum(counts, EMPTY).reshape(-1, bins)
     root = np.sqrt(target.mean(axis=0) + 0.5)[used]
-    columns = np.einsum("n,jnk->jk", WEIGHTS / 2, design)[used]
-    orthogonal, mix = np.linalg.qr(root[:, None] * columns)
+    orthogonal, mix = np.linalg.qr(root[:, None] * (WEIGHTS / 2 @ design)[used])
     mix = np.linalg.inv(mix)
-    start = (root * np.log((target + 0.5) / width)[:, used]) @ orthogonal
-    design, integral = design @ mix, width[:, None] / 2 * WEIGHTS
-    start = np.concatenate([start, np.zeros((len(start), size - parameters))], axis=1)
-    best = _maximise(
-        start, target[:, used], design[used], integral[used], None if template is None else template[:, used]
-    )
+    design, measure = design @ mix, width[:, None] / 2 * WEIGHTS
+    start = np.zeros((len(target), size))
+    start[:, :parameters] = (root * np.log((target + 0.5) / width)[:, used]) @ orthogonal
 
-    expected, slope = _expectation(best, design, integral, template)
-    information = _information(slope[:, used], expected[:, used])
-    value, vector = np.linalg.eigh(information)
+    def expectation(coefficient, rows, bins):
+        with np.errstate(over="ignore", invalid="ignore"):  # a step may go too far: it is then refused
+            density = np.exp(design[bins] @ coefficient[:, :parameters].T) * measure[bins, :, None]  # bin, node, row
+            expected = density.sum(axis=1).T
+            slope = (density.swapaxes(1, 2) @ design[bins]).swapaxes(0, 1)
+        if template is None:
+            return expected, slope
+        shape = template[rows][:, bins]
+        return expected + coefficient[:, parameters:] * shape[..., 0], np.concatenate([slope, shape], axis=-1)
+
+    best = maximise_likelihood(lambda coefficient, rows: expectation(coefficient, rows, used), target[:, used], start)
+    expected, slope = expectation(best, slice(None), slice(None))
+    value, vector = np.linalg.eigh(fisher_information(slope[:, used], expected[:, used]))
     error = vector / np.sqrt(np.maximum(value, 1e-12 * value[:, -1:]))[:, None, :]  # error @ error.T: the covariance
     spread = mix @ error[:, :parameters]
-    lead = counts.shape[:-1]
 
     def shaped(values):
-        return values.reshape(lead + values.shape[1:])[()]
+        return values.reshape(counts.shape[:-1] + values.shape[1:])[()]
 
     return SpectrumFit(
         edges,
         counts,
         used,
-        shaped(best[:, :parameters] @ mix.T),
-        shaped(spread @ spread.swapaxes(-1, -2)),
-        shaped(expected - (0 if template is None else best[:, parameters:] * template[..., 0])),
-        shaped(slope[..., :parameters] @ error[:, :parameters]),
-        shaped(2 * _loss(target[:, used], expected[:, used])),
-        shaped(best[:, parameters:].sum(axis=1)),
-        shaped(np.sqrt((error[:, parameters:] ** 2).sum(axis=(1, 2)))),
-        energy,
+        parameters=shaped(best[:, :parameters] @ mix.T),
+        parameter_covariance=shaped(spread @ spread.swapaxes(-1, -2)),
+        expected=shaped(expected - (0 if template is None else best[:, parameters:] * template[..., 0])),
+        modes=shaped(slope[..., :parameters] @ error[:, :parameters]),
+        deviance=shaped(2 * poisson_loss(target[:, used], expected[:, used])),
+        strength=shaped(best[:, parameters:].sum(axis=1)),
+        strength_error=shaped(np.sqrt((error[:, parameters:] ** 2).sum(axis=(1, 2)))),
     )
-
-
-def _expectation(coefficient, design, integral, template):
-    size = design.shape[-1]
-    with np.errstate(over="ignore", invalid="ignore"):  # a step may go too far: its likelihood is then refused
-        density = np.exp(np.einsum("jnk,ik->ijn", design, coefficient[:, :size])) * integral
-        expected, slope = density.sum(axis=-1), np.einsum("ijn,jnk->ijk", density, design)
-    if template is None:
-        return expected, slope
-    return expected + coefficient[:, size:] * template[..., 0], np.concatenate([slope, template], axis=-1)
-
-
-def _loss(target, expected):
-    with np.errstate(invalid="ignore", divide="ignore"):
-        loss = (expected - target + xlogy(target, target / expected)).sum(axis=-1)
-    return np.where((expected > 1e-30).all(axis=-1) & np.isfinite(loss), loss, np.inf)
-
-
-def _information(slope, expected):
-    return np.einsum("ijk,ijl->ikl", slope, slope / expected[..., None])
-
-
-def _maximise(best, target, design, integral, template):
-    best, damping, active = best.copy(), np.full(len(best), 1e-9), np.arange(len(best))
-    for _ in range(STEPS):
-        shape = None if template is None else template[active]
-        expected, slope = _expectation(best[active], design, integral, shape)
-        ratio = target[active] / expected
-        gradient = np.einsum("ijk,ij->ik", slope, 1 - ratio)
-        information = _information(slope, expected / np.maximum(ratio, 1))  # steeper where an expectation nears zero
-        diagonal = np.einsum("ikk->ik", information)
-        damped = information + np.eye(best.shape[1]) * (damping[active, None] * diagonal)[:, None, :]
-        step = np.linalg.solve(damped, gradient[..., None])[..., 0]
-        trial = best[active] - step
-        gain = _loss(target[active], expected) - _loss(target[active], _expectation(trial, design, integral, shape)[0])
-        good = gain >= -PRECISION
-        best[active[good]] = trial[good]
-        damping[active] = np.clip(np.where(good, damping[active] / 10, damping[active] * 10), 1e-9, 1e9)
-        damping[active[~good]] = np.maximum(damping[active[~good]], 1e-3)
-        left = (gradient * step).sum(axis=-1)
-        active, left = active[~good | (left > PRECISION)], left[~good | (left > PRECISION)]
-        if len(active) == 0:
-            return best
-    if (left > TOLERATED).any():
-        raise RuntimeError(f"found {(left > TOLERATED).sum()} of {len(best)} fits without a maximum of the likelihood")
-    return best

@@ -1,4 +1,4 @@
-"""A black box: events with a signal of unknown strength, or none, and a seal that is broken once.
+"""A black box: events with a signal of unknown mass and strength, or none, and a seal that is broken once.
 
 In the LHC Olympics :cite:`kasieczka2021lhco` the groups were handed samples without labels, one of which held no signal
 at all. They answered with a p-value, a mass and a number of events, and only then the boxes were opened.
@@ -10,13 +10,15 @@ import numpy as np
 
 from hepml_labs.anomaly.samples import Events, all_events
 from hepml_labs.datasets import load
+from hepml_labs.datasets.lhco import TRIGGER_PT
 from hepml_labs.validation import check_between, check_count
 
-__all__ = ["Box", "Verdict", "open_box", "seal"]
+__all__ = ["Box", "Verdict", "move_resonance", "open_box", "seal"]
 
 SIZE = 20_000  # background events in a box, on average
 EMPTY_SHARE = 1 / 3  # of the boxes
-STRENGTHS = (1.0, 3.0)  # S / sqrt(B) in the window of the resonance, where there is one
+STRENGTHS = (1.0, 4.0)  # S / sqrt(B) around the resonance, where there is one
+FACTORS = (0.9, 1.2)  # of all masses: resonances of 3.15 to 4.2 TeV
 LEVEL = 0.68  # of the interval that is asked for
 
 
@@ -92,7 +94,7 @@ class Box:
         Raises
         ------
         ValueError
-            If the probability or the mass is out of range, or the interval is not one of numbers above zero.
+            If the probability or the mass is out of range, or the interval is not one of numbers of at least zero.
 
         Notes
         -----
@@ -121,8 +123,49 @@ class Box:
         return Verdict(truth, centre, detection, off, high - low + 2 / (1 - LEVEL) * miss, low <= truth <= high)
 
 
+def move_resonance(data, factor):
+    r"""Signal events as a resonance of another mass would give them: all momenta times a factor.
+
+    Parameters
+    ----------
+    data : mapping with `jets`, `tau` and `signal`
+        As from ``load("lhco_dijets", split)``.
+    factor : float
+        New mass over old, for the resonance and its daughters alike.
+
+    Returns
+    -------
+    Events
+        The signal events that pass the trigger with their new momenta.
+
+    Raises
+    ------
+    ValueError
+        If the factor is not above zero, or a column is missing or has another shape.
+
+    Notes
+    -----
+    Dimensional analysis: with all masses multiplied by the factor the decays have the same boosts and angles, so that
+    momenta grow with it and ratios such as tau_21 stay. The scale of QCD and the steps of the detector do not grow;
+    a resonance of 4.2 TeV generated with daughters of 600 and 120 GeV agrees with the factor 1.2 in all five features
+    (300 events, p-values of KS tests from 0.08 to 0.66). For factors above one those events are missing that would
+    pass the trigger only with their new momenta.
+
+    Examples
+    --------
+    >>> data = load("lhco_dijets", "validation")
+    >>> [int(np.median(move_resonance(data, factor).mass).round(-2)) for factor in (0.9, 1.0, 1.2)]
+    [3100, 3400, 4100]
+    """
+    check_between("factor", factor, 0, np.inf)
+    kept = np.asarray(data["signal"]) == 1
+    jets = factor * np.asarray(data["jets"])[kept]
+    passed = np.hypot(jets[:, 0, 1], jets[:, 0, 2]) > TRIGGER_PT
+    return all_events({"jets": jets[passed], **{name: data[name][kept][passed] for name in ("tau", "signal")}})
+
+
 def seal(background, signal, seed):
-    """Make a box of other events: a signal of another mass, say, for somebody else to find.
+    """Make a box of other events: a signal of another kind, say, for somebody else to find.
 
     Parameters
     ----------
@@ -145,12 +188,11 @@ def seal(background, signal, seed):
 
     Examples
     --------
-    A resonance of another mass, with the packages of the extra ``generate`` (a minute)::
+    Daughters of other masses, with the packages of the extra ``generate`` (a minute)::
 
         from hepml_labs.datasets.lhco import generate
-        masses = {"resonance_mass": 4200.0, "daughter_masses": (300.0, 200.0)}
-        other = all_events(generate(500, seed=7, signal_share=1.0, **masses))
-        box = seal(background, other, seed=11)
+        other = generate(500, seed=7, signal_share=1.0, resonance_mass=4200.0, daughter_masses=(300.0, 200.0))
+        box = seal(background, all_events(other), seed=11)
     """
     check_count("seed", seed, minimum=0)
     random = np.random.default_rng([seed, 20_101])
@@ -170,7 +212,7 @@ def seal(background, signal, seed):
 
 
 def open_box(seed):
-    """Return the box of a number: dijets with a resonance of unknown strength, or without one.
+    """Return the box of a number: dijets with a resonance of unknown mass and strength, or without one.
 
     Parameters
     ----------
@@ -181,14 +223,25 @@ def open_box(seed):
     -------
     Box
         Some 20,000 events of the validation and test samples of `lhco_dijets`, which no detector is trained on
-        elsewhere. S / sqrt(B) around the resonance is between 1 and 3 where there is one: the published set has 2.2,
-        in a window that holds 45 times as many background events.
+        elsewhere. Where there is a resonance its mass is between 3.15 and 4.2 TeV (see `move_resonance`), and
+        S / sqrt(B) around it between 1 and 4: the published set has 2.2, with some 45 times as many background events
+        in its window.
+
+    Raises
+    ------
+    ValueError
+        If the seed is no whole number of at least zero.
 
     Examples
     --------
     >>> open_box(1)
-    Box(20,060 events, sealed)
+    Box(20,069 events, sealed)
     """
-    parts = [all_events(load("lhco_dijets", split)) for split in ("validation", "test")]
-    events = Events(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
-    return seal(events.select(events.label == 0), events.select(events.label == 1), seed)
+    check_count("seed", seed, minimum=0)
+    factor = np.random.default_rng([seed, 20_102]).uniform(*FACTORS)
+    parts = [load("lhco_dijets", split) for split in ("validation", "test")]
+    background, signal = (
+        Events(*(np.concatenate(columns) for columns in zip(*kind, strict=True)))
+        for kind in ([all_events(part) for part in parts], [move_resonance(part, factor) for part in parts])
+    )
+    return seal(background.select(background.label == 0), signal, seed)

@@ -89,7 +89,7 @@ class Supervised(TemplateDetector):
     >>> x, mass = random.normal(size=(4000, 1)) + 2 * label[:, None], random.uniform(2500, 4500, size=4000)
     >>> detector = Supervised().fit(x, mass, window, label=label)
     >>> low, high = detector.score_samples(np.array([[0.0], [2.0]]), np.array([3500.0, 3500.0]))
-    >>> bool(abs(high - low - 4) < 2)  # log r = 2 x - 2
+    >>> bool(abs(high - low - 4) < 1)  # log r = 2 x - 2
     True
     """
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import norm
 
-from hepml_labs.anomaly.background_fit import ENERGY, fit_spectrum, window_bins
+from hepml_labs.anomaly.background_fit import fit_spectrum, window_bins
 from hepml_labs.anomaly.counting import counting_p_value
 from hepml_labs.validation import check_array
 
@@ -43,7 +43,7 @@ class WindowCount:
         return norm.isf(self.p_value)
 
 
-def count_window(counts, edges, window, parameters=3, energy=ENERGY):
+def count_window(counts, edges, window, parameters=3):
     """Count the events in a window and predict their background from a fit that does not see it.
 
     Parameters
@@ -56,8 +56,6 @@ def count_window(counts, edges, window, parameters=3, energy=ENERGY):
         GeV, two of the edges.
     parameters : int
         Of the dijet function, 3 to 5: decided on before, see `hepml_labs.anomaly.fit_quality.f_test`.
-    energy : float
-        Of the collision, GeV.
 
     Returns
     -------
@@ -78,11 +76,11 @@ def count_window(counts, edges, window, parameters=3, energy=ENERGY):
     6.7
     """
     inside = window_bins(edges, *window)
-    fit = fit_spectrum(counts, edges, parameters, used=~inside, energy=energy)
+    fit = fit_spectrum(counts, edges, parameters, used=~inside)
     return WindowCount(fit.counts[..., inside].sum(axis=-1), *fit.window(*window))
 
 
-def profile_window(counts, edges, window, parameters=3, energy=ENERGY):
+def profile_window(counts, edges, window, parameters=3):
     """Return the signed profile-likelihood significance of the events in a window, whatever their shape in it.
 
     The window is one bin with a signal of free strength, so that it tells nothing about the background; the sidebands
@@ -90,7 +88,7 @@ def profile_window(counts, edges, window, parameters=3, energy=ENERGY):
 
     Parameters
     ----------
-    counts, edges, window, parameters, energy
+    counts, edges, window, parameters
         As for `count_window`.
 
     Returns
@@ -106,7 +104,7 @@ def profile_window(counts, edges, window, parameters=3, energy=ENERGY):
 
     Notes
     -----
-    Cowan, Cranmer, Gross and Vitells, arXiv:1007.1727, eqs. 12 and 52, kept with its sign for a deficit.
+    Cowan, Cranmer, Gross and Vitells, arXiv:1007.1727, sections 2.3 and 3.5, kept with its sign for a deficit.
 
     Examples
     --------
@@ -122,12 +120,12 @@ def profile_window(counts, edges, window, parameters=3, energy=ENERGY):
     starts = np.flatnonzero(~inside | (inside & ~np.roll(inside, 1)))
     merged = np.add.reduceat(counts, starts, axis=-1)
     template = inside[starts].astype(np.float64)
-    return _significance(merged, np.append(edges[starts], edges[-1]), template, parameters, energy)[0]
+    return _significance(merged, np.append(edges[starts], edges[-1]), template, parameters)[0]
 
 
-def _significance(counts, edges, template, parameters, energy):
-    with_signal = fit_spectrum(counts, edges, parameters, template=template, energy=energy)
-    without = fit_spectrum(counts, edges, parameters, energy=energy).deviance
+def _significance(counts, edges, template, parameters):
+    with_signal = fit_spectrum(counts, edges, parameters, template=template)
+    without = fit_spectrum(counts, edges, parameters).deviance
     q = np.maximum(without - with_signal.deviance, 0)
     return np.sign(with_signal.strength) * np.sqrt(q), with_signal
 
@@ -174,7 +172,7 @@ class Scan:
     significance: np.ndarray  # signed root of twice the log-likelihood ratio
 
 
-def scan(counts, edges, mass, width, parameters=3, energy=ENERGY):
+def scan(counts, edges, mass, width, parameters=3):
     """Fit a Gaussian resonance on top of the background at each of many masses.
 
     Parameters
@@ -189,8 +187,6 @@ def scan(counts, edges, mass, width, parameters=3, energy=ENERGY):
         Standard deviation of the resonance, GeV.
     parameters : int
         Of the dijet function, 3 to 5.
-    energy : float
-        Of the collision, GeV.
 
     Returns
     -------
@@ -214,11 +210,11 @@ def scan(counts, edges, mass, width, parameters=3, energy=ENERGY):
     check_array("mass", mass, ("masses",), positive=True)
     template = gaussian_template(edges, mass, np.broadcast_to(width, mass.shape))
     counts = np.asarray(counts, dtype=np.float64)[..., None, :]
-    significance, fit = _significance(counts, edges, template, parameters, energy)
+    significance, fit = _significance(counts, edges, template, parameters)
     return Scan(mass, fit.strength, fit.strength_error, significance)
 
 
-def spurious_signal(expected, edges, mass, width, parameters=3, energy=ENERGY):
+def spurious_signal(expected, edges, mass, width, parameters=3):
     """Fit resonances to a background without any: what the fit finds is the fault of the function.
 
     Parameters
@@ -226,7 +222,7 @@ def spurious_signal(expected, edges, mass, width, parameters=3, energy=ENERGY):
     expected : array, (bins,)
         Background from simulation or a control region, scaled to the luminosity of the data. Its own statistical
         error must be well below that of the data, or the fluctuations of the sample pass for signal.
-    edges, mass, width, parameters, energy
+    edges, mass, width, parameters
         As for `scan`.
 
     Returns
@@ -251,5 +247,5 @@ def spurious_signal(expected, edges, mass, width, parameters=3, energy=ENERGY):
     >>> [round(float(abs(spurious_signal(expected, edges, np.array([4000.0]), 100.0, k))[0]), 1) for k in (3, 4)]
     [0.7, 0.0]
     """
-    found = scan(expected, edges, mass, width, parameters, energy)
+    found = scan(expected, edges, mass, width, parameters)
     return found.strength / found.error

@@ -69,8 +69,9 @@ class CATHODE(TemplateDetector):
     Parameters
     ----------
     density : estimator, optional
-        ``fit(x, context=)`` and ``sample(context=, seed=)``: a `FlowEstimator`, or a `FlowMatching` from the chapter
-        on generative networks. None: `bounded_flow`.
+        ``fit(x, context)`` and ``sample(context=, seed=)``: a `FlowEstimator`, or a `FlowMatching` from the chapter
+        on generative networks. One that has been fitted goes into a :class:`sklearn.frozen.FrozenEstimator`. None:
+        `bounded_flow`.
     classifier : estimator, optional
         See `TemplateDetector`. None: `default_classifier`.
     oversampling : float
@@ -136,7 +137,7 @@ class CATHODE(TemplateDetector):
         check_between("oversampling", self.oversampling, 0, np.inf)
         features, mass, inside, sideband = self._prepare(features, mass, regions)
         density = bounded_flow(features[inside | sideband], self.seed) if self.density is None else clone(self.density)
-        self.density_ = density.fit(features[sideband], context=mass[sideband, None])
+        self.density_ = density.fit(features[sideband], mass[sideband, None])
         number = max(1, round(self.oversampling * inside.sum()))
         self.background_ = self.sample_background(mass[inside], number, self.seed)
         return self._classify(self.background_, features[inside])

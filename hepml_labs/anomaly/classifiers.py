@@ -1,4 +1,4 @@
-"""Ensembles of classifiers behind one interface: networks trained side by side, or boosted trees."""
+"""Ensembles of classifiers behind one interface: boosted trees, or networks trained side by side."""
 
 import numpy as np
 from sklearn.base import BaseEstimator

@@ -1,11 +1,9 @@
 """Classification without labels: a classifier of two mixtures is a classifier of what they are made of."""
 
 import numpy as np
-from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
-from hepml_labs.anomaly.base import AnomalyDetector
-from hepml_labs.classification.density_ratio import DensityRatio
+from hepml_labs.anomaly.base import TemplateDetector
 from hepml_labs.validation import check_count, to_numpy
 
 __all__ = [
@@ -63,8 +61,8 @@ def log_mixture(log_ratio, fraction):
 
     Examples
     --------
-    >>> log_mixture(np.log([2.0, 1e300]), 0.5).round(3)
-    array([  0.405, 690.082])
+    >>> log_mixture(np.log([2.0, 1e300]), 0.5).round(3).tolist()
+    [0.405, 690.082]
     """
     if fraction == 0:
         return np.zeros_like(log_ratio)  # 0 times infinity
@@ -188,20 +186,22 @@ def draw_mixtures(label, fractions, n, seed):
     return np.concatenate(rows)[order], np.repeat([1, 0], n)[order]
 
 
-class CWoLa(AnomalyDetector):
+class CWoLa(TemplateDetector):
     """A classifier of signal and background that is trained to tell two mixtures of them apart.
 
     Parameters
     ----------
-    estimator : estimator, optional
+    classifier : estimator, optional
         With ``fit(X, y)`` and ``score_samples(X)`` that estimates the log ratio of the densities of y = 1 and y = 0, as
-        `hepml_labs.classification.density_ratio.DensityRatio`, the default, or `ClassifierRatio`.
+        `hepml_labs.anomaly.classifiers.classifier` makes; boosted trees by default.
     fractions : tuple of two floats, optional
         Shares (f1, f2) of signal in the mixtures. The ordering of events does not need them, `log_ratio` does.
+    seed : int
+        Of the default classifier.
 
     Attributes
     ----------
-    estimator_ : estimator
+    classifier_ : estimator
         The fitted copy.
 
     Notes
@@ -212,16 +212,18 @@ class CWoLa(AnomalyDetector):
 
     Examples
     --------
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from hepml_labs.classification.density_ratio import ClassifierRatio
     >>> from hepml_labs.classification.two_densities import Gaussians
     >>> X, label = Gaussians(np.array([[-1.0], [1.0]]), np.eye(1)).sample(8000, seed=1)  # log L = 2 x
     >>> rows, mixture = draw_mixtures(label, (0.8, 0.2), n=4000, seed=2)
-    >>> detector = CWoLa(DensityRatio(hidden=(8,), epochs=10), (0.8, 0.2)).fit_mixtures(X[rows], mixture)
-    >>> bool(np.abs(detector.log_ratio(np.array([[-0.5], [0.5]])) - [-1, 1]).max() < 0.4)
+    >>> detector = CWoLa(ClassifierRatio(LogisticRegression()), (0.8, 0.2)).fit_mixtures(X[rows], mixture)
+    >>> bool(np.abs(detector.log_ratio(np.array([[-0.5], [0.5]])) - [-1, 1]).max() < 0.5)
     True
     """
 
-    def __init__(self, estimator=None, fractions=None):
-        self.estimator = estimator
+    def __init__(self, classifier=None, fractions=None, seed=0):
+        super().__init__(classifier, seed)
         self.fractions = fractions
 
     def fit_mixtures(self, X, mixture):
@@ -233,19 +235,17 @@ class CWoLa(AnomalyDetector):
         if self.fractions is not None:
             check_fractions(self.fractions)
         self.n_features_in_ = X.shape[1]
-        self.estimator_ = (DensityRatio() if self.estimator is None else clone(self.estimator)).fit(X, mixture)
-        return self
+        return self._classify(X[mixture == 0], X[mixture == 1])
 
     def fit(self, features, mass, regions):
         """Learn from data, with the signal region as first mixture and the sidebands as second."""
         features, _, inside, sideband = self._prepare(features, mass, regions)
-        used = inside | sideband
-        return self.fit_mixtures(features[used], inside[used].astype(int))
+        return self._classify(features[sideband], features[inside])
 
     def score_samples(self, features, mass=None):
         """Estimate of the log ratio of the two mixtures, (n,), for features (n, d); the mass is not used."""
-        check_is_fitted(self)
-        return self.estimator_.score_samples(to_numpy("features", features, ("n", self.n_features_in_)))
+        check_is_fitted(self, "n_features_in_")
+        return self.classifier_.score_samples(to_numpy("features", features, ("n", self.n_features_in_)))
 
     def log_ratio(self, features):
         """Estimate of log p_S/p_B, (n,), from the known fractions: infinite where the estimate is beyond its range."""

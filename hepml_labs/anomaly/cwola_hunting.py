@@ -145,7 +145,7 @@ class CWoLaHunting(TemplateDetector):
     ----------
     classifier : estimator, optional
         ``fit(X, y, sample_weight)`` and ``score_samples``, as :func:`hepml_labs.anomaly.classifiers.classifier` makes.
-        None: ten networks in one go.
+        None: ten boosted classifiers, :func:`hepml_labs.anomaly.base.default_classifier`.
     sideband_width : float or None
         Sideband events nearer to the window than this are used for training, GeV; None for all.
     decorrelation : MassDecorrelation, optional

@@ -52,7 +52,7 @@ def goodness_of_fit(fit, toys=1000, seed=0):
         raise ValueError(f"fit: found {fit.counts.ndim - 1} leading dimensions, expected the fit of one histogram")
     size = fit.parameters.shape[-1]
     return toy_p_value(
-        lambda counts: fit_spectrum(counts, fit.edges, size, used=fit.used, energy=fit.energy).deviance,
+        lambda counts: fit_spectrum(counts, fit.edges, size, used=fit.used).deviance,
         fit.counts,
         fit.expected,
         toys,

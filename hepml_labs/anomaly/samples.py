@@ -7,7 +7,7 @@ import numpy as np
 from hepml_labs.datasets.lhco import FEATURES, features
 from hepml_labs.validation import check_count
 
-__all__ = ["FEATURES", "SIGNAL_EVENTS", "Events", "all_events", "inject", "ranked", "scale_free", "thin"]
+__all__ = ["FEATURES", "SIGNAL_EVENTS", "Events", "all_events", "inject", "thin"]
 
 FEATURES = FEATURES[1:]
 """Names of the features: all of `hepml_labs.datasets.lhco.FEATURES` but the mass of the dijet."""
@@ -122,32 +122,6 @@ def inject(data, signal=SIGNAL_EVENTS, seed=0, *, with_rest=False):
     return (found, events.select(np.sort(left_out))) if with_rest else found
 
 
-def scale_free(events):
-    """Divide the masses of the jets by that of the dijet: features whose QCD spectrum hardly depends on it.
-
-    A jet's mass grows with its momentum, and with it the mass of the dijet; what is left of that in the ratio is the
-    running of the coupling. A detector that sees the ratios has little to learn from the mass of a background event.
-
-    Parameters
-    ----------
-    events : Events
-
-    Returns
-    -------
-    Events
-        The first two features without unit.
-
-    Examples
-    --------
-    >>> events = Events(np.array([[70.0, 350.0, 0.4, 0.5]]), np.array([3500.0]), np.array([0]))
-    >>> scale_free(events).features.tolist()
-    [[0.02, 0.1, 0.4, 0.5]]
-    """
-    ratios = np.array(events.features)
-    ratios[:, :2] /= np.asarray(events.mass)[:, None]
-    return events._replace(features=ratios)
-
-
 def thin(events, size, seed=0):
     """Keep each event with the same probability: a smaller sample in which no event is there twice.
 
@@ -176,44 +150,9 @@ def thin(events, size, seed=0):
     --------
     >>> events = Events(np.zeros((1000, 4)), np.full(1000, 3500.0), np.zeros(1000, int))
     >>> len(thin(events, 100, seed=1).mass)
-    98
+    92
     """
     check_count("size", size)
     if size > len(events.mass):
         raise ValueError(f"size: found {size}, expected at most {len(events.mass)}, the events that there are")
     return events.select(np.random.default_rng(seed).random(len(events.mass)) < size / len(events.mass))
-
-
-def ranked(events, reference, steps=64):
-    """Replace each feature by its rank among those of a reference sample, in whole steps.
-
-    Trees depend on the order of a feature's values only, and need no more than some ten cuts in each: they lose nothing
-    that matters, and are trained many times faster.
-
-    Parameters
-    ----------
-    events, reference : Events
-        With the same features.
-    steps : int
-        Number of ranks, each for the same number of events of the reference.
-
-    Returns
-    -------
-    Events
-        With features from 0 to `steps` - 1.
-
-    Raises
-    ------
-    ValueError
-        If `steps` is not a whole number of at least two.
-
-    Examples
-    --------
-    >>> events = Events(np.arange(8.0)[:, None], np.full(8, 3500.0), np.zeros(8, int))
-    >>> ranked(events, events, steps=4).features[:, 0].tolist()
-    [0.0, 0.0, 1.0, 1.0, 2.0, 2.0, 3.0, 3.0]
-    """
-    check_count("steps", steps, minimum=2)
-    edges = np.quantile(reference.features, np.arange(1, steps) / steps, axis=0)
-    columns = [np.searchsorted(*pair, side="right") for pair in zip(edges.T, events.features.T, strict=True)]
-    return events._replace(features=np.column_stack(columns).astype(events.features.dtype))

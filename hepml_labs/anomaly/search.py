@@ -118,7 +118,7 @@ def spectrum_edges(regions):
     return np.append(np.concatenate(edges), regions.range[1])
 
 
-def scan(detector, events, windows, efficiencies=(0.02, 0.005), *, folds=2, parameters=3, seed=0):
+def scan(detector, events, windows, efficiencies=(0.02, 0.005), *, folds=2, parameters=4, seed=0):
     """Run the search in each window: cross-train, cut, fit the sidebands behind the cut, count the window.
 
     Parameters
@@ -211,7 +211,7 @@ def nested_correlation(efficiencies):
     return np.sqrt(np.minimum(first, second) / np.maximum(first, second))
 
 
-def global_p_value(table, toys=20_000, seed=0):
+def global_p_value(table, toys=20_000, seed=0, *, width=1.0):
     """Return the probability that any of the local p-values is as small as the best one, in background alone.
 
     Parameters
@@ -221,6 +221,10 @@ def global_p_value(table, toys=20_000, seed=0):
     toys : int
         Number of toys: a p-value of p needs some 10 / p of them.
     seed : int
+    width : float
+        Standard deviation of the local significances in background alone: measure it with searches without signal.
+        Merged folds make it larger than one, since an event judges the detectors that others have trained and helps
+        to train those that judge the others.
 
     Returns
     -------
@@ -229,7 +233,7 @@ def global_p_value(table, toys=20_000, seed=0):
     Raises
     ------
     ValueError
-        If the p-values have another shape or are outside of [0, 1], or `toys` is no number above zero.
+        If the p-values have another shape or are outside of [0, 1], or `toys` or `width` is no number above zero.
 
     Notes
     -----
@@ -250,11 +254,12 @@ def global_p_value(table, toys=20_000, seed=0):
     if not ((p >= 0) & (p <= 1)).all():
         raise ValueError(f"p_value: found {p.min():.4g} to {p.max():.4g}, expected probabilities")
     check_count("toys", toys)
+    check_between("width", width, 0, np.inf)
     correlation = nested_correlation(table.efficiency)
     value, vector = np.linalg.eigh(correlation)
     root = vector * np.sqrt(np.maximum(value, 0))
     draws = np.random.default_rng(seed).normal(size=(toys, *p.shape)) @ root.T
-    k = int((norm.sf(draws.max(axis=(1, 2))) <= p.min()).sum())
+    k = int((norm.sf(width * draws.max(axis=(1, 2))) <= p.min()).sum())
     outside = (1 - ONE_SIGMA) / 2
     low = beta.ppf(outside, k, toys - k + 1) if k > 0 else 0.0
     high = beta.isf(outside, k + 1, toys - k) if k < toys else 1.0

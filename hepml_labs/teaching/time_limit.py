@@ -79,11 +79,14 @@ def run_limited(function, seconds):
 
     user_handler = signal.signal(signal.SIGINT, on_signal)
     watcher = threading.Thread(target=watch, daemon=True)
-    watcher.start()
     try:
-        return function()
+        try:
+            watcher.start()  # in here: on a busy machine a short limit is over before this returns
+            return function()
+        finally:
+            running = False
     finally:
-        running = False
+        running = False  # again: a signal may have come before the first of these lines
         finished.set()
         watcher.join()  # after this no late signal can reach the user's own handler
         signal.signal(signal.SIGINT, user_handler)

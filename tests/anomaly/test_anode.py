@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 from sklearn.base import BaseEstimator
+from sklearn.frozen import FrozenEstimator
 
 from hepml_labs.anomaly.anode import ANODE, bounded_flow
 from hepml_labs.anomaly.regions import Regions
@@ -45,7 +46,7 @@ def exact_ratio(x, mass):
 
 def test_known_densities_give_the_known_ratio():
     x, mass, _ = toy()
-    detector = ANODE(Known()).fit(x, mass, Regions())
+    detector = ANODE(Known(), Known()).fit(x, mass, Regions())
     inside = Regions().inside(mass)
     np.testing.assert_allclose(
         detector.score_samples(x[inside], mass[inside]), exact_ratio(x[inside], mass[inside]), atol=1e-10
@@ -54,15 +55,24 @@ def test_known_densities_give_the_known_ratio():
 
 def test_each_density_sees_its_own_region():
     x, mass, _ = toy()
-    detector = ANODE(Known()).fit(x, mass, Regions())
+    detector = ANODE(Known(), Known()).fit(x, mass, Regions())
     assert Regions().inside(detector.data_.seen_).all()
     assert Regions().sideband(detector.background_.seen_).all()
     assert len(detector.data_.seen_) + len(detector.background_.seen_) == len(mass)
 
 
+def test_a_frozen_density_is_not_fitted_again():
+    x, mass, _ = toy(500)
+    known = Known().fit(x, mass[:, None])
+    detector = ANODE(FrozenEstimator(known), Known()).fit(x, mass, Regions())
+    assert detector.background_.estimator is known
+    assert len(known.seen_) == 500 > len(detector.data_.seen_)
+
+
 def test_learned_densities_come_close():
     x, mass, _ = toy(12_000)
-    detector = ANODE(bounded_flow(x, layers=2, hidden=(24,), epochs=12)).fit(x, mass, Regions())
+    flow = bounded_flow(x, layers=2, hidden=(24,), epochs=12)
+    detector = ANODE(flow, flow).fit(x, mass, Regions())
     new, at, signal = toy(6000, seed=2)
     rows = Regions().inside(at)
     score, exact = detector.score_samples(new[rows], at[rows]), exact_ratio(new[rows], at[rows])
@@ -75,7 +85,7 @@ def test_learned_densities_come_close():
 
 def test_scores_beyond_the_range_are_those_of_the_edge():
     x, mass, _ = toy()
-    detector = ANODE(Known()).fit(x, mass, Regions())
+    detector = ANODE(Known(), Known()).fit(x, mass, Regions())
     far, edge = (np.array([[value]]) for value in (1e6, x.max()))
     at = np.array([3500.0])
     assert detector.score_samples(far, at) == detector.score_samples(edge, at)
@@ -83,7 +93,7 @@ def test_scores_beyond_the_range_are_those_of_the_edge():
 
 def test_score_before_fit_and_wrong_number_of_features():
     x, mass, _ = toy(500)
-    detector = ANODE(Known())
+    detector = ANODE(Known(), Known())
     with pytest.raises(Exception, match="not fitted"):
         detector.score_samples(x, mass)
     detector.fit(x, mass, Regions())

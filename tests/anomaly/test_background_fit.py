@@ -7,6 +7,7 @@ import pytest
 from scipy.integrate import quad
 from scipy.special import xlogy
 from scipy.stats import chi2, kstest
+from scipy.stats import t as student
 
 from hepml_labs.anomaly.background_fit import dijet, fit_spectrum, window_bins
 from hepml_labs.anomaly.bump_hunt import gaussian_template
@@ -103,9 +104,13 @@ def test_deviance_is_chi_squared_where_counts_are_large(toys):
 
 
 def test_f_test_is_uniform_for_the_right_function_and_sees_a_wrong_one(truth, toys):
-    right = [f_test(fit_spectrum(n, EDGES, 4), fit_spectrum(n, EDGES, 5)) for n in toys[:100]]
+    right = [f_test(fit_spectrum(n, EDGES, 4), fit_spectrum(n, EDGES, 5)) for n in toys[:40]]
     assert kstest([result.p_value for result in right], "uniform").pvalue > 1e-3
     assert kstest([result.gain_p_value for result in right], "uniform").pvalue > 1e-3
+    four, five = (float(fit_spectrum(toys[0], EDGES, k).deviance) for k in (4, 5))
+    assert right[0].gain == pytest.approx(four - five, rel=1e-9)
+    assert right[0].statistic == pytest.approx((four - five) / (five / 35), rel=1e-9)
+    assert right[0].p_value == pytest.approx(2 * student.sf(np.sqrt(right[0].statistic), 35), rel=1e-9)
     wrong = [f_test(fit_spectrum(n, EDGES, 3), fit_spectrum(n, EDGES, 4)).p_value for n in toys[:20]]
     assert np.median(wrong) < 1e-3
 

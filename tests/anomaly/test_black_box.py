@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from hepml_labs.anomaly.black_box import SIZE, Box, open_box, seal
-from hepml_labs.anomaly.samples import Events
+from hepml_labs.anomaly.black_box import SIZE, Box, move_resonance, open_box, seal
+from hepml_labs.anomaly.samples import Events, all_events
+from hepml_labs.datasets import load
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +28,7 @@ def test_a_third_of_the_boxes_is_empty_and_the_others_have_the_promised_strength
     low, high = np.quantile(resonance.mass, [0.1, 0.9])
     beside = ((background.mass > low) & (background.mass < high)).mean() * SIZE
     strength = 0.8 * signal[signal > 0] / np.sqrt(beside)
-    assert 0.6 < strength.min() and strength.max() < 5
+    assert 0.6 < strength.min() and strength.max() < 6
 
 
 def test_the_seed_decides(pieces):
@@ -41,6 +42,25 @@ def test_signal_does_not_stand_at_the_end(pieces):
     box = next(box for box in (seal(*pieces, seed) for seed in range(9)) if truth(box))
     place = np.flatnonzero(box._label)
     assert place.min() < 0.1 * len(box) and place.max() > 0.9 * len(box)
+
+
+def test_a_moved_resonance_has_all_masses_times_the_factor_and_passes_the_trigger():
+    data = load("lhco_dijets", "validation")
+    events = all_events(data)
+    signal = events.select(events.label == 1)
+    heavier, lighter = move_resonance(data, 1.2), move_resonance(data, 0.9)
+    np.testing.assert_allclose(heavier.mass, 1.2 * signal.mass, rtol=1e-5)
+    np.testing.assert_allclose(heavier.features[:, 2:], signal.features[:, 2:])
+    np.testing.assert_allclose(heavier.features[:, :2], 1.2 * signal.features[:, :2], rtol=1e-3, atol=0.1)
+    passes = np.hypot(*data["jets"][data["signal"] == 1][:, 0, 1:3].T) > 1200 / 0.9
+    np.testing.assert_allclose(lighter.mass, 0.9 * signal.mass[passes], rtol=1e-5)
+    assert 0 < passes.sum() < len(passes)
+
+
+def test_boxes_differ_in_mass_and_empty_ones_have_none():
+    verdicts = [open_box(number).unseal(0.5, (0, 0)) for number in (4, 5, 7)]
+    assert verdicts[0].signal == 0 and np.isnan(verdicts[0].mass)
+    assert verdicts[2].mass > verdicts[1].mass + 200
 
 
 def test_a_box_shows_no_label():
@@ -75,6 +95,8 @@ def test_bad_answers_are_named():
     ):
         with pytest.raises(ValueError, match=f"^{name}: "):
             box.unseal(**arguments)
+    with pytest.raises(ValueError, match="^factor: "):
+        move_resonance(load("lhco_dijets", "validation", n=10), 0)
 
 
 def test_too_few_events_are_named(pieces):

@@ -3,13 +3,14 @@
 import numpy as np
 import pytest
 
+from hepml_labs.anomaly.base import default_classifier
 from hepml_labs.anomaly.classifiers import classifier
 from hepml_labs.anomaly.cwola_hunting import CWoLaHunting, MassDecorrelation, sideband_weights
 from hepml_labs.anomaly.folding import cross_scores, select_in_folds
 from hepml_labs.anomaly.regions import Regions
 from hepml_labs.anomaly.samples import all_events, inject
 from hepml_labs.datasets import load
-from hepml_labs.evaluation import area_under_curve, significance_improvement
+from hepml_labs.evaluation import significance_improvement
 
 REGIONS = Regions()
 
@@ -68,17 +69,31 @@ def test_decorrelation_does_not_extrapolate():
     assert np.array_equal(fitted.transform(same, np.array([1000.0, 9000.0])), ends)
 
 
-def test_order_is_that_of_signal_against_background():
+def test_keeps_the_signal_that_the_best_classifier_keeps():
+    # Not by the area under the curve: where p_S << p_B the log ratio of the mixtures is flat, log(1 - f), and noise
+    # decides the order there (without any order at p_S < p_B the best area, 0.979, would be 0.962). Cuts that a search
+    # makes lie at the other end: 94 to 98 % of the best efficiency with 20,000 events, 99.5 % with 320,000.
     random, mass = falling()
     x = random.normal(size=(len(mass), 2))
     bump = REGIONS.inside(mass) & (random.random(len(mass)) < 0.1)
     x[bump] = random.normal(1.5, 0.5, size=(bump.sum(), 2))
     hunter = CWoLaHunting(trees(members=4)).fit(x, mass, REGIONS)
-    label = np.repeat([0, 1], 4000)
-    new = np.concatenate([random.normal(size=(4000, 2)), random.normal(1.5, 0.5, size=(4000, 2))])
-    best = (new**2).sum(axis=1) / 2 - ((new - 1.5) ** 2).sum(axis=1) / 0.5
-    found = hunter.score_samples(new, np.full(8000, 3500.0))
-    assert area_under_curve(label, found).value > area_under_curve(label, best).value - 0.06
+    new, signal = random.normal(size=(6000, 2)), random.normal(1.5, 0.5, size=(3000, 2))
+
+    def kept(score):
+        return (score(signal) > np.quantile(score(new), 0.97)).mean()
+
+    def best(z):
+        return (z**2).sum(axis=1) / 2 - ((z - 1.5) ** 2).sum(axis=1) / 0.5
+
+    found = kept(lambda z: hunter.score_samples(z, np.full(len(z), 3500.0)))
+    assert found > 0.9 * kept(best)
+
+
+def test_default_classifier_is_that_of_the_chapter():
+    random, mass = falling(300)
+    hunter = CWoLaHunting(seed=3).fit(random.normal(size=(300, 1)), mass, REGIONS)
+    assert hunter.classifier_.get_params() == default_classifier(3).get_params()
 
 
 def test_sculpting_by_a_shifted_feature_and_its_cure():

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from hepml_labs.anomaly.regions import Regions
-from hepml_labs.anomaly.samples import SIGNAL_EVENTS, Events, all_events, inject, ranked, scale_free, thin
+from hepml_labs.anomaly.samples import SIGNAL_EVENTS, Events, all_events, inject, thin
 from hepml_labs.datasets import load
 
 
@@ -35,25 +35,6 @@ def test_a_smaller_signal_is_part_of_a_larger_one(train):
     np.testing.assert_array_equal(small.mass, inject(train, signal=50, seed=3).mass)
 
 
-def test_ratios_hardly_depend_on_the_dijet_mass_where_masses_do(train):
-    some = train.select(np.flatnonzero((train.label == 0) & (train.mass > 2600))[:20_000])
-    for k in (0, 1):
-        plain, free = (
-            np.corrcoef(np.argsort(np.argsort(e.features[:, k])), some.mass)[0, 1] for e in (some, scale_free(some))
-        )
-        assert abs(free) < 0.6 * abs(plain)
-
-
-def test_ranks_keep_the_order_and_are_even(train):
-    some = train.select(slice(0, 6400))
-    ranks = ranked(some, some, steps=16)
-    for k in range(4):
-        order = np.argsort(some.features[:, k], kind="stable")
-        assert (np.diff(ranks.features[order, k]) >= 0).all()
-        assert ranks.features[:, k].max() == 15 and ranks.features[:, k].min() == 0
-    assert np.bincount(ranks.features[:, 0].astype(int)) == pytest.approx(400, rel=0.1)
-
-
 def test_thinned_counts_are_binomial_and_share_what_was_derived():
     n, size, repeats = 2000, 500, 400
     events = Events(np.zeros((n, 1)), np.linspace(2600, 6000, n), np.zeros(n, int))
@@ -79,7 +60,6 @@ def test_thinned_counts_are_binomial_and_share_what_was_derived():
         ("signal", lambda e: inject(e, signal=-1)),
         ("signal", lambda e: inject(e, signal=10**6)),
         ("size", lambda e: thin(e, 10**6)),
-        ("steps", lambda e: ranked(e, e, steps=1)),
         ("data", lambda e: all_events({"jets": np.ones((2, 2, 4)), "tau": np.ones((2, 2, 3))})),
     ],
 )

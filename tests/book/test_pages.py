@@ -113,6 +113,7 @@ def test_solutions_stand_behind_a_click(name, pages):
 
 
 PROBED = "probe-"
+#: Put into a copy of each page: move every slider to its end, count, and tell the page around.
 PROBE = """<script>
 window.addEventListener('load', () => MathJax.startup.promise.then(() => {
   const moved = [...document.querySelectorAll('figure.hepml-explore')].map(figure => {
@@ -122,44 +123,69 @@ window.addEventListener('load', () => MathJax.startup.promise.then(() => {
     const shown = [...figure.querySelectorAll('img')].map(image => getComputedStyle(image).display !== 'none');
     return shown.filter(Boolean).length === 1 && shown[shown.length - 1];
   });
-  document.title = 'PROBE ' + JSON.stringify({
+  parent.postMessage({
     formulas: document.querySelectorAll('mjx-container').length,
     errors: document.querySelectorAll('mjx-merror, [data-mjx-error]').length,
     sliders: moved.length, moved: moved.filter(Boolean).length,
     quizzes: document.querySelectorAll('.Quiz').length,
-  });
+  }, '*');
 }));
 </script>"""
+#: The page around: shows one page after the other, for at most 20 seconds each, and collects what they tell.
+AROUND = """<html><body><script>
+const pages = PAGES, found = {};
+function open([page, ...rest]) {
+  if (!page) { document.title = 'PROBED ' + JSON.stringify(found); return; }
+  const frame = document.createElement('iframe');
+  frame.width = 1200;
+  frame.height = 900;
+  frame.src = page;
+  const close = event => {
+    if (event && event.source !== frame.contentWindow) return;
+    clearTimeout(timer);
+    window.removeEventListener('message', close);
+    found[page] = event ? event.data : null;
+    frame.remove();
+    open(rest);
+  };
+  const timer = setTimeout(close, 20000);
+  window.addEventListener('message', close);
+  document.body.append(frame);
+}
+open(pages);
+</script></body></html>"""
+CHROMIUM = "--headless --no-sandbox --disable-gpu --disable-background-networking --no-first-run"
+CHROMIUM += " --disable-component-update --disable-sync --enable-logging=stderr --dump-dom"
 
 
 @pytest.mark.skipif(BROWSER is None, reason="no Chromium on this machine")
-@pytest.mark.parametrize("name", [name for name in NAMES if name.count("/") == 2])
-def test_math_and_sliders_work_in_a_browser_without_a_network(name, tmp_path):
-    page = HTML / f"{name}.html"
-    text = page.read_text(encoding="utf-8")
-    if "MathJax" not in text:
-        pytest.skip("a page without formulas")
-    probe = page.with_name(f"{PROBED}{page.name}")
-    probe.write_text(text.replace("</body>", PROBE + "</body>"), encoding="utf-8")
-    command = [
-        BROWSER,
-        "--headless",
-        "--no-sandbox",
-        "--disable-gpu",
-        "--disable-background-networking",
-        "--no-first-run",
-    ]
-    command += ["--disable-component-update", "--disable-sync", "--host-resolver-rules=MAP * ~NOTFOUND"]
-    command += [f"--user-data-dir={tmp_path}", "--virtual-time-budget=20000", "--enable-logging=stderr", "--dump-dom"]
+@pytest.mark.parametrize("chapter", sorted({name.split("/")[1] for name in NAMES if name.count("/") == 2}))
+def test_math_and_sliders_work_in_a_browser_without_a_network(chapter, tmp_path):
+    """All pages of a chapter in one browser, which takes longer to start than to set the formulas of a page."""
+    names = [name for name in NAMES if name.startswith((f"book/{chapter}/", f"notebooks/{chapter}/"))]
+    texts = {name: (HTML / f"{name}.html").read_text(encoding="utf-8") for name in names}
+    texts = {name: text for name, text in texts.items() if "MathJax" in text}
+    probes = {name: HTML / Path(name).with_name(f"{PROBED}{Path(name).name}.html") for name in texts}
+    around = HTML / f"{PROBED}{chapter}.html"
+    command = [BROWSER, *CHROMIUM.split(), "--host-resolver-rules=MAP * ~NOTFOUND", f"--user-data-dir={tmp_path}"]
+    command += [f"--virtual-time-budget={20_000 * (len(names) + 1)}", around.as_uri()]
     try:
-        done = subprocess.run([*command, Path(probe).as_uri()], capture_output=True, text=True, timeout=180)
+        for name, text in texts.items():
+            probes[name].write_text(text.replace("</body>", PROBE + "</body>"), encoding="utf-8")
+        pages = [probe.as_uri() for probe in probes.values()]
+        around.write_text(AROUND.replace("PAGES", json.dumps(pages)), encoding="utf-8")
+        done = subprocess.run(command, capture_output=True, text=True, timeout=600)
     finally:
-        probe.unlink()
-    found = re.search(r"<title>PROBE (\{.*?\})</title>", done.stdout)
-    assert found, done.stderr[-2000:]
-    counts = json.loads(found.group(1))
-    assert counts["formulas"] > 0 and counts["errors"] == 0, counts
-    assert counts["moved"] == counts["sliders"], counts
-    if name.startswith("notebooks/"):
-        assert counts["sliders"] >= 1 and counts["quizzes"] >= 1, counts
+        for probe in [around, *probes.values()]:
+            probe.unlink(missing_ok=True)
+    title = re.search(r"<title>PROBED (\{.*?\})</title>", done.stdout)
+    assert title, done.stderr[-2000:]
+    found = json.loads(title.group(1))
+    for name, probe in probes.items():
+        counts = found[probe.as_uri()]
+        assert counts, f"{name}: its formulas were not set"
+        assert counts["formulas"] > 0 and counts["errors"] == 0, (name, counts)
+        assert counts["moved"] == counts["sliders"], (name, counts)
+        if name.startswith("notebooks/"):
+            assert counts["sliders"] >= 1 and counts["quizzes"] >= 1, (name, counts)
     assert not [line for line in done.stderr.splitlines() if "CONSOLE" in line and "Uncaught" in line]

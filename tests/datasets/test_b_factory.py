@@ -118,15 +118,6 @@ def test_storage_keeps_the_stated_precision(signal, events):
         assert all(np.array_equal(packed_again[name], stored[name]) for name in stored)
 
 
-@pytest.mark.parametrize("candidates", [True, False])
-def test_seeds(candidates):
-    large = generate(25, seed=6, candidates=candidates)
-    for name, values in generate(10, seed=6, candidates=candidates).items():
-        assert np.array_equal(values, large[name][:10])
-    other = generate(10, seed=7, candidates=candidates)
-    assert not np.array_equal(other["r2"], large["r2"][:10])
-
-
 def test_pairs_are_those_of_a_double_loop():
     random = np.random.default_rng(8)
     first, second = np.sort(random.integers(0, 9, 30)), np.sort(random.integers(0, 9, 20))

@@ -46,7 +46,10 @@ def test_bundled_sets_have_the_columns_of_their_card(name, split):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_generated_sets_are_the_bundled_ones(name, home):
-    """The recipe gives back the first bundled rows (generators draw row by row or in fixed blocks)."""
+    """The recipe gives back the first bundled rows: generators draw row by row or in fixed blocks.
+
+    So a small set opens every larger one of its seed, and what the tests of a recipe find in bundled rows holds for it.
+    """
     if "pythia8mc" in CATALOGUE[name].packages:
         pytest.importorskip("pythia8mc")
     n = 20

@@ -47,13 +47,6 @@ def test_columns_and_cuts(jets):
     )
 
 
-def test_the_seed_decides(jets):
-    first = generate(40, seed=1)
-    for name, values in first.items():
-        assert np.array_equal(values, jets[name][:40])
-    assert not np.array_equal(generate(5, seed=2)["jet"], first["jet"][:5])
-
-
 def test_origins_belong_to_their_flavours(jets):
     share = {flavor: jets["origin"][jets["flavor"] == flavor] for flavor in (LIGHT, CHARM, BOTTOM)}
     mean = {flavor: [(origin == k).sum(1).mean() for k in range(len(ORIGINS))] for flavor, origin in share.items()}

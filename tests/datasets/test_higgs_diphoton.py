@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from hepml_labs.datasets import higgs_diphoton
+from hepml_labs.datasets import higgs_diphoton, load
 from hepml_labs.datasets.higgs_diphoton import COLUMNS, HIGH_LEVEL, LOW_LEVEL, generate, high_level, pack, unpack
 from hepml_labs.physics.kinematics import boost, delta_r, eta, mass, phi, pt
 
@@ -154,13 +154,12 @@ def test_mass_and_angle_closed_forms():
     assert features["zeppenfeld"] == pytest.approx(0.5) and features["n_jets"] == 2
 
 
-def test_seeds(background):
-    large = generate(60, seed=3, masses=(120, 130))
-    assert set(large["higgs_mass"]) == {120, 130} and 0.2 < large["signal"].mean() < 0.8
-    for name, values in generate(20, seed=3, masses=(120, 130)).items():
-        assert np.array_equal(values, large[name][:20])
-    other = generate(20, seed=4, signal=0.0)
-    assert not np.array_equal(other["m_gg"], background["m_gg"][:20])
+def test_both_kinds_and_all_masses_are_mixed():
+    data = load("higgs_diphoton", "test")
+    shares = {value: (data["higgs_mass"] == value).mean() for value in (110, 120, 125, 130, 140)}
+    for value, share in shares.items():
+        assert share == pytest.approx(3 / 7 if value == 125 else 1 / 7, abs=0.015)
+        assert 0.2 < data["signal"][data["higgs_mass"] == value].mean() < 0.8
 
 
 @pytest.mark.parametrize(

@@ -212,13 +212,6 @@ def test_features_of_an_event_made_by_hand():
     assert features({"jets": event.astype(np.float32), "number": np.array([6])}).dtype == np.float32
 
 
-def test_a_smaller_set_opens_the_larger_one_and_seeds_differ(made):
-    small = generate(20, seed=3, signal_share=0.4)
-    for name in COLUMNS:
-        assert np.array_equal(small[name], made[name][:20])
-    assert not np.isin(generate(5, seed=4, signal_share=0.4)["jets"][:, 0, 0], made["jets"][:, 0, 0]).any()
-
-
 def test_storage_rounds_once(bundled):
     rows = {name: values[:5000] for name, values in bundled.items()}
     again = unpack(pack(rows))

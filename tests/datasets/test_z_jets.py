@@ -89,13 +89,6 @@ def test_numbers_of_jets_form_a_staircase(events):
     assert 0.2 < counts[2] / counts[1] < 0.35 and 0.12 < counts[3] / counts[2] < 0.35
 
 
-def test_a_smaller_set_opens_the_larger_one_and_seeds_differ(events):
-    small, other = generate(30, seed=5), generate(30, seed=6)
-    for name in COLUMNS:
-        assert np.array_equal(small[name], events[name][:30])
-    assert not np.isin(other["muons"][:, 0, 0], events["muons"][:, 0, 0]).all()
-
-
 def test_minimum_jets_selects_among_the_same_events(events):
     many = generate(20, seed=5, minimum_jets=3)
     chosen = events["number"] >= 3

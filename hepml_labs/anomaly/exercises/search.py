@@ -31,7 +31,7 @@ def twin_share(share, folds):
     >>> round(twin_share(1.0, 2), 3)
     0.393
     """
-    return 1 - np.exp(-share * (folds - 1) / folds)
+    return float(1 - np.exp(-share * (folds - 1) / folds))
 
 
 def best_of_all(significance, toys):

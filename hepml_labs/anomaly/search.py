@@ -223,7 +223,7 @@ def global_p_value(table, toys=20_000, seed=0, *, width=1.0):
     seed : int
     width : float
         Standard deviation of the local significances in background alone: measure it with searches without signal.
-        Merged folds make it larger than one, since an event judges the detectors that others have trained and helps
+        Merged folds can make it larger than one, since an event judges the detectors that others have trained and helps
         to train those that judge the others.
 
     Returns

@@ -51,15 +51,15 @@ def test_tiles_touch_and_edges_hold_the_window():
 
 def test_search_without_signal_has_uniform_p_values_and_the_derived_correlation():
     windows, efficiencies, z, p = tile(Regions(), above=1), np.array([0.2, 0.05]), [], []
-    for seed in range(24):
+    for seed in range(40):
         table = scan(Shares(), pseudo_data(np.random.default_rng(seed)), windows, efficiencies, seed=seed)
         z.append(table.significance)
         p.append(global_p_value(table, toys=2000, seed=seed, width=1.1).value)
-    z = np.array(z)
+    z = np.array(z)  # 240 numbers, worth 192 for a variance: errors 0.09 on the mean, 0.06 on the width
     assert kstest(p, "uniform").pvalue > 0.005
-    assert abs(z.mean()) < 0.35 and 0.85 < z.std() < 1.35
-    assert np.corrcoef(z[..., 0].ravel(), z[..., 1].ravel())[0, 1] == pytest.approx(0.5, abs=0.25)
-    assert abs(np.corrcoef(z[:, 0, 0], z[:, 1, 0])[0, 1]) < 0.6  # neighbouring windows
+    assert abs(z.mean()) < 0.27 and 0.97 < z.std() < 1.35  # two folds with a table: between 1 and sqrt(2)
+    assert np.corrcoef(z[..., 0].ravel(), z[..., 1].ravel())[0, 1] == pytest.approx(0.5, abs=0.2)
+    assert abs(np.corrcoef(z[:, :-1].ravel(), z[:, 1:].ravel())[0, 1]) < 0.27  # neighbouring windows
 
 
 def test_search_finds_a_signal_in_its_window_and_counts_what_passes():

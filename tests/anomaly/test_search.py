@@ -8,6 +8,7 @@ import pytest
 from scipy.stats import kstest, norm
 
 from hepml_labs.anomaly.base import AnomalyDetector
+from hepml_labs.anomaly.bump_hunt import count_window
 from hepml_labs.anomaly.regions import Regions
 from hepml_labs.anomaly.samples import Events
 from hepml_labs.anomaly.search import global_p_value, nested_correlation, scan, spectrum_edges, tile
@@ -69,6 +70,12 @@ def test_search_finds_a_signal_in_its_window_and_counts_what_passes():
     inside = Regions().inside(events.mass)
     assert table.observed[1, 0] == (table.passed[1, 0] & inside).sum()
     assert events.label[table.passed[1, 0] & inside].sum() > 100
+    side = Regions().sideband(events.mass)
+    assert (table.passed[1, 0] & side).sum() == pytest.approx(0.05 * side.sum(), abs=2)
+    regions = tile(Regions())[1]
+    counts = np.histogram(events.mass[table.passed[1, 0]], spectrum_edges(regions))[0]
+    fitted = count_window(counts[None], spectrum_edges(regions), regions.signal, 4)
+    assert table.expected[1, 0] == pytest.approx(fitted.expected[0])
     assert table.p_value == pytest.approx(norm.sf(table.significance))
 
 

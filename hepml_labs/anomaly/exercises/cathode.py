@@ -44,7 +44,7 @@ def background_above(score, cut):
 
     Examples
     --------
-    >>> round(background_above(np.log([0.5, 1.0, 2.0, 4.0]), 0.1), 3)
+    >>> float(background_above(np.log([0.5, 1.0, 2.0, 4.0]), 0.1).round(3))
     0.75
     """
     return np.exp(-score[score > cut]).sum()

@@ -170,7 +170,8 @@ _SOURCES = (
         ),
         files=_same((files.LHCO_BACKGROUND,)),
         settings={"label": False},
-        **_LHCO | {"homepage": "https://zenodo.org/records/8370758", "citation": ("kasieczka2021lhco", "hallin2022cathode")},
+        **_LHCO
+        | {"homepage": "https://zenodo.org/records/8370758", "citation": ("kasieczka2021lhco", "hallin2022cathode")},
     ),
     PublicSource(
         name="lhco_constituents",

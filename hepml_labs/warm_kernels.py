@@ -14,9 +14,10 @@ import time
 
 from jupyter_client.provisioning import local_provisioner
 
-#: Packages of others that most notebooks need. torch._dynamo is what the first optimiser imports.
+#: Packages of others that most notebooks need; none that changes the filters of warnings, as awkward does.
+#: torch._dynamo is what the first optimiser imports.
 PRELOADED = ["ipykernel.kernelapp", "ipykernel.debugger", "matplotlib.pyplot", "scipy.stats", "sklearn.ensemble"]
-PRELOADED += ["sklearn.linear_model", "torch._dynamo", "lightning_fabric", "awkward", "h5py", "requests"]
+PRELOADED += ["sklearn.linear_model", "torch._dynamo", "lightning_fabric", "h5py", "requests"]
 
 
 @functools.cache

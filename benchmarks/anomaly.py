@@ -30,17 +30,13 @@ from hepml_labs.anomaly.cathode import CATHODE
 from hepml_labs.anomaly.classifiers import classifier
 from hepml_labs.anomaly.cwola_hunting import CWoLaHunting
 from hepml_labs.anomaly.regions import Regions
-from hepml_labs.anomaly.samples import SIGNAL_EVENTS, Events, all_events, inject
+from hepml_labs.anomaly.samples import SIGNAL_EVENTS, all_events, inject, together
 from hepml_labs.datasets import load
 from hepml_labs.evaluation import classifier_two_sample_test, significance_improvement
 
 REGIONS = Regions()
 SPLITS = tuple(enumerate(("train", "validation", "test")))
 NAMES = ("supervised", "idealised", "CATHODE", "CWoLa hunting", "ANODE")
-
-
-def together(*samples):
-    return Events(*(np.concatenate(columns) for columns in zip(*samples, strict=True)))
 
 
 def with_noise(events, columns, seed):

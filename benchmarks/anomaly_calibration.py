@@ -18,7 +18,7 @@ from scipy.stats import kstest, norm
 from hepml_labs.anomaly.classifiers import classifier
 from hepml_labs.anomaly.cwola_hunting import CWoLaHunting, MassDecorrelation
 from hepml_labs.anomaly.regions import Regions
-from hepml_labs.anomaly.samples import Events, all_events, thin
+from hepml_labs.anomaly.samples import all_events, thin, together
 from hepml_labs.anomaly.search import ScanTable, global_p_value, nested_correlation, scan, tile
 from hepml_labs.datasets import load
 
@@ -29,7 +29,7 @@ EFFICIENCIES = np.array([0.02, 0.005])
 def background():
     """Return all background events."""
     parts = [all_events(load("lhco_dijets", split)) for split in ("train", "validation", "test")]
-    events = Events(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
+    events = together(*parts)
     return events.select(events.label == 0)
 
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from hepml_labs.anomaly.samples import Events, all_events
+from hepml_labs.anomaly.samples import all_events, together
 from hepml_labs.datasets import load
 from hepml_labs.datasets.lhco import TRIGGER_PT
 from hepml_labs.validation import check_between, check_count
@@ -103,6 +103,7 @@ class Box:
 
         Examples
         --------
+        >>> from hepml_labs.anomaly.samples import Events
         >>> box = Box(Events(np.zeros((4, 1)), np.full(4, 3500.0), np.array([0, 1, 1, 1])))
         >>> verdict = box.unseal(probability=0.9, interval=(1, 2), mass=3600.0)
         >>> verdict.signal, round(verdict.detection, 2), verdict.mass_off, round(verdict.interval, 2), verdict.covered
@@ -207,7 +208,7 @@ def seal(background, signal, seed):
     if number > len(signal.mass):
         raise ValueError(f"signal: found {len(signal.mass)} events, expected at least {number}")
     signal = signal.select(random.permutation(len(signal.mass))[:number])
-    mixed = Events(*(np.concatenate(columns) for columns in zip(background, signal, strict=True)))
+    mixed = together(background, signal)
     return Box(mixed.select(random.permutation(len(mixed.mass))))
 
 
@@ -241,7 +242,7 @@ def open_box(seed):
     factor = np.random.default_rng([seed, 20_102]).uniform(*FACTORS)
     parts = [load("lhco_dijets", split) for split in ("validation", "test")]
     background, signal = (
-        Events(*(np.concatenate(columns) for columns in zip(*kind, strict=True)))
+        together(*kind)
         for kind in ([all_events(part) for part in parts], [move_resonance(part, factor) for part in parts])
     )
     return seal(background.select(background.label == 0), signal, seed)

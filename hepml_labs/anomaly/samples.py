@@ -7,7 +7,7 @@ import numpy as np
 from hepml_labs.datasets.lhco import FEATURES, features
 from hepml_labs.validation import check_count
 
-__all__ = ["FEATURES", "SIGNAL_EVENTS", "Events", "all_events", "inject", "thin"]
+__all__ = ["FEATURES", "SIGNAL_EVENTS", "Events", "all_events", "inject", "thin", "together"]
 
 FEATURES = FEATURES[1:]
 """Names of the features: all of `hepml_labs.datasets.lhco.FEATURES` but the mass of the dijet."""
@@ -48,6 +48,28 @@ class Events(NamedTuple):
         Events
         """
         return Events(*(column[rows] for column in self))
+
+
+def together(*samples):
+    """Return the events of several samples in one.
+
+    Parameters
+    ----------
+    *samples : Events
+        With the same features.
+
+    Returns
+    -------
+    Events
+        In the order given.
+
+    Examples
+    --------
+    >>> one = Events(np.zeros((2, 4)), np.full(2, 3500.0), np.zeros(2, int))
+    >>> len(together(one, one, one).mass)
+    6
+    """
+    return Events(*(np.concatenate(columns) for columns in zip(*samples, strict=True)))
 
 
 def all_events(data):
